@@ -1,0 +1,25 @@
+// Salesforce as a system that Sluice talks to: Contact and Event, OAuth JWT bearer, REST API.
+import type { ConnectorModule } from "../../src/connector/contract.ts";
+import { connectionSchema, originsOf } from "./connection.ts";
+import { SalesforceConnector } from "./connector.ts";
+import { stampResolutionMs } from "./cursor.ts";
+import { objectTypes } from "./objects.ts";
+
+const salesforce: ConnectorModule = {
+  name: "salesforce",
+  kind: "crm",
+  connection: connectionSchema,
+  identity: ["organizationId"],
+  capabilities: {
+    types: objectTypes,
+    mark: "stamp",
+    stampResolutionMs,
+    createIdempotent: true,
+    precondition: "stamp",
+    delivers: false,
+  },
+  origins: originsOf,
+  open: (context) => new SalesforceConnector(context),
+};
+
+export default salesforce;

@@ -1,0 +1,17 @@
+// `sluice init`: makes the keys of a new deployment, beside its configuration and outside its data; never touches one that
+// is there.
+import { join } from "node:path";
+import { systemRandom } from "../core/ids.ts";
+import { makeKeys } from "../settings/keys.ts";
+import { exitCodes, print, tell } from "./output.ts";
+
+export async function init(options: { readonly config: string }): Promise<number> {
+  const { made } = await makeKeys(join(options.config, "keys"), systemRandom);
+  for (const path of made) print(path);
+  tell(
+    made.length === 0
+      ? "all keys are there already"
+      : "keys made (mode 0600): back them up apart from the data; `npx sluice check` is next",
+  );
+  return exitCodes.done;
+}

@@ -1,0 +1,156 @@
+// The command line: what each command is called and takes. A command's own code is imported only when it runs.
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { exitCodes, failure } from "./output.ts";
+
+const program = new Command("sluice");
+let code: number = exitCodes.done;
+
+program
+  .description(
+    "Integration gateway between CRMs and EHRs: nothing leaves unless every gate is open and it is on record.",
+  )
+  .option("--config <dir>", "configuration directory", "config")
+  .option("--data <dir>", "data directory of the embedded profile", ".sluice")
+  .showHelpAfterError("run `npx sluice --help` for what there is")
+  .exitOverride();
+
+/** What commander has read by the declarations below: their names and kinds are those that the command takes. */
+type Read = never;
+
+/** Runs a command's function with its own and the global options, and keeps its exit code. */
+function action(run: (options: Read, ...names: string[]) => Promise<number>) {
+  return async (...given: unknown[]): Promise<void> => {
+    const command = given.at(-1) as Command;
+    code = await run(command.optsWithGlobals<Read>(), ...command.args);
+  };
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("a whole number above 0 is wanted");
+  return value;
+}
+
+program
+  .command("demo")
+  .description("run a synthetic practice through every gate, both ways, against sandboxes on this machine")
+  .option("--patients <n>", "persons in the practice", count, 50)
+  .option("--seed <n>", "seed of the practice", count, 20_261_125)
+  .option("--keep", "leave everything running and print the addresses")
+  .option("--log-level <level>", "debug, info, warn, error, silent", "error")
+  .action(action(async (options) => (await import("./demo.ts")).demo(options)));
+
+program
+  .command("up")
+  .description("run gateway and worker in one process")
+  .option("--listen <host:port>", "where notices and health checks come in", "127.0.0.1:8380")
+  .option("--log-level <level>", "debug, info, warn, error, silent", "info")
+  .action(action(async (options) => (await import("./up.ts")).up(options)));
+
+program
+  .command("init")
+  .description("make the keys of a new deployment")
+  .action(action(async (options) => (await import("./init.ts")).init(options)));
+
+program
+  .command("check")
+  .description("check all of the configuration and print what may go where")
+  .option("--json", "as data")
+  .option("--write-schemas", "also write the JSON Schemas for editors")
+  .action(action(async (options) => (await import("./check-command.ts")).check(options)));
+
+program
+  .command("activate")
+  .description("store the configuration under its hash and make it current")
+  .option("--reason <text>", "goes on record")
+  .action(action(async (options) => (await import("./activate.ts")).activate(options)));
+
+program
+  .command("explain")
+  .description("dry run of one record: each gate with its rule, what would leave, what would be written")
+  .requiredOption("--channel <id>", "channel")
+  .option("--record <file>", "a CRM record or FHIR resource, - for standard input; calls no system")
+  .option("--id <record>", "a live record of the channel's source; reads only")
+  .option("--type <type>", "its type in the source's own words")
+  .option("--at <time>", "decide as of this time")
+  .option("--reveal", "show values of production systems; needs --reason")
+  .option("--reason <text>", "goes on record")
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./explain.ts")).explain(options)));
+
+program
+  .command("doctor")
+  .description("find what is wrong and say the fix")
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./doctor.ts")).doctor(options)));
+
+const exchanges = program.command("exchanges").description("the ledger and its quarantine");
+exchanges
+  .command("list")
+  .description("counts by channel and state, and what needs a person; with --state the exchanges themselves")
+  .option("--channel <id>", "only this channel")
+  .option("--state <state>", "list the exchanges in this state")
+  .option("--limit <n>", "at most", count, 50)
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./exchanges.ts")).list(options)));
+exchanges
+  .command("show <exchange>")
+  .description("one exchange: its state, its cause, the fix")
+  .option("--json", "as data")
+  .action(action(async (options, id = "") => (await import("./exchanges.ts")).show(options, id)));
+for (const [name, what] of [
+  ["retry", "run quarantined exchanges again, against what the source holds now"],
+  ["cancel", "end queued or quarantined exchanges; needs --reason"],
+] as const) {
+  exchanges
+    .command(name)
+    .description(what)
+    .option("--id <exchange>", "one exchange")
+    .option("--group <group>", "all members of an item")
+    .option("--reason <text>", "goes on record")
+    .action(action(async (options) => (await import("./exchanges.ts"))[name](options)));
+}
+
+program
+  .command("why")
+  .description("why did this record not sync?")
+  .requiredOption("--system <id>", "system")
+  .requiredOption("--id <record>", "the record's id there")
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./why.ts")).why(options)));
+
+program
+  .command("backfill")
+  .description("accept every record of a channel's source once more, behind live work")
+  .requiredOption("--channel <id>", "channel")
+  .option("--reason <text>", "goes on record")
+  .action(action(async (options) => (await import("./backfill.ts")).backfill(options)));
+
+const audit = program.command("audit").description("the audit log");
+audit
+  .command("verify")
+  .description("is the log whole? names the batch or entry that is not")
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./audit.ts")).verify(options)));
+audit
+  .command("search")
+  .description("entries as JSON lines, oldest first")
+  .option("--exchange <id>", "of one exchange")
+  .option("--channel <id>", "of one channel")
+  .option("--kind <kind>", "disclosure, query, outcome, denial, failure, access, administration")
+  .option("--system <id>", "with --id: about the person of this record")
+  .option("--id <record>", "the record's id at --system")
+  .option("--since <time>", "from this time on")
+  .option("--until <time>", "up to this time")
+  .option("--open", "open the sealed parts; needs --reason")
+  .option("--reason <text>", "goes on record")
+  .option("--limit <n>", "at most", count, 1000)
+  .action(action(async (options) => (await import("./audit.ts")).search(options)));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) code = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  else code = failure(error);
+}
+process.exitCode = code;

@@ -1,0 +1,47 @@
+// Stage: what does not depend on the patient: environments, scope, purpose, agreements. Asked again at every run, so that
+// an agreement that ended yesterday stops what was queued the day before (DESIGN invariant 4).
+import type { Reason } from "../core/decision.ts";
+import { judgeAgreement } from "../policy/agreement.ts";
+import { decide, type Finding } from "../policy/decision.ts";
+import type { Run } from "./run.ts";
+import { Stop } from "./stop.ts";
+
+/** The findings, all permits. Throws a Stop `denied` otherwise. */
+export function checkChannel(run: Run): readonly Finding[] {
+  const findings = [environment(run), ...agreements(run)];
+  const decision = decide(findings);
+  if (decision.outcome !== "permit") throw new Stop({ kind: "denied", decision: { ...decision, outcome: "deny" } });
+  return findings;
+}
+
+/** DESIGN invariant 14. The configuration is refused for it too; this is the last door. */
+function environment(run: Run): Reason {
+  const { systems } = run.active.configuration;
+  const from = systems.get(run.channel.from)?.environment;
+  const to = systems.get(run.channel.to)?.environment;
+  const same = from !== undefined && from === to;
+  return {
+    gate: "environment",
+    outcome: same ? "permit" : "deny",
+    rule: same ? "environment-same" : "environment-mixed",
+    citation: "45 CFR 164.308(a)(4)",
+    text: same ? `both systems are ${from}` : "sandbox and production never mix in one channel",
+  };
+}
+
+function agreements(run: Run): readonly Finding[] {
+  const { configuration } = run.active;
+  const { from, to, purpose, kind } = run.channel;
+  const common = {
+    agreements: configuration.agreements,
+    purpose,
+    resourceType: run.resource.type,
+    at: run.gateway.clock.now(),
+    timeZone: configuration.timeZone,
+  };
+  const feed = kind === "feed";
+  return [
+    judgeAgreement({ ...common, system: from, use: feed ? "de-identification-source" : "phi" }),
+    judgeAgreement({ ...common, system: to, use: feed ? "de-identified-recipient" : "phi" }),
+  ];
+}

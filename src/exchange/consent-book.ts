@@ -1,0 +1,84 @@
+// Every consent on file, in memory, with a version for each subject, so that a decision and the check in the instant of
+// sending need no I/O. The store keeps the same facts, encrypted; the book is filled from there at start.
+import { sha256 } from "../core/ids.ts";
+import type { Keys } from "../core/configuration.ts";
+import type { Random } from "../core/ids.ts";
+import { parseJson } from "../core/json.ts";
+import { refKey, type RecordRef } from "../core/records.ts";
+import { seal, unseal } from "../core/seal.ts";
+import { compileConsent, type CompiledConsent } from "../policy/consent.ts";
+import type { ConsentFact, Facts } from "./ports.ts";
+
+export interface ConsentReport {
+  readonly system: string;
+  readonly id: string;
+  readonly version: string;
+  readonly subject: RecordRef;
+  /** Undefined: removed at the source. */
+  readonly resource: unknown;
+}
+
+export class ConsentBook {
+  readonly #facts: Facts;
+  readonly #keys: Keys;
+  readonly #random: Random;
+  /** Subject → consent ref → consent. */
+  readonly #bySubject = new Map<string, Map<string, CompiledConsent>>();
+  readonly #subjectOf = new Map<string, string>();
+
+  readonly #timeZone: string;
+
+  /** @param timeZone IANA zone for dates without one. */
+  constructor(facts: Facts, keys: Keys, random: Random, timeZone: string) {
+    this.#timeZone = timeZone;
+    this.#facts = facts;
+    this.#keys = keys;
+    this.#random = random;
+  }
+
+  async load(): Promise<void> {
+    for await (const fact of this.#facts.all()) {
+      const context = consentRef(fact);
+      const text = fact.gone ? undefined : unseal(this.#keys.data, fact.sealed, context).toString("utf8");
+      this.#remember(fact, text === undefined ? undefined : parseJson(text));
+    }
+  }
+
+  /** Stores what a source reported, durably, then makes it count. True when it is news. */
+  async put(report: ConsentReport): Promise<boolean> {
+    const gone = report.resource === undefined;
+    const context = consentRef(report);
+    const sealed = gone ? "" : seal(this.#keys.data, JSON.stringify(report.resource), context, this.#random);
+    const { system, id, version, subject } = report;
+    const news = await this.#facts.putConsent({ system, id, version, subject, sealed, gone });
+    if (news || !this.#subjectOf.has(context)) this.#remember(report, report.resource);
+    return news;
+  }
+
+  of(subjects: readonly RecordRef[]): readonly CompiledConsent[] {
+    return subjects.flatMap((subject) => [...(this.#bySubject.get(refKey(subject))?.values() ?? [])]);
+  }
+
+  /** Changes whenever a consent of one of the subjects does. Synchronous. */
+  version(subjects: readonly RecordRef[]): string {
+    const versions = this.of(subjects).map((consent) => `${refKey(consent.ref)}@${consent.version}`);
+    return versions.length === 0 ? "none" : sha256(versions.sort().join("\n")).slice(0, 22);
+  }
+
+  #remember(fact: Pick<ConsentFact, "system" | "id" | "version" | "subject">, resource: unknown): void {
+    const ref = consentRef(fact);
+    const before = this.#subjectOf.get(ref);
+    if (before !== undefined) this.#bySubject.get(before)?.delete(ref);
+    const subject = refKey(fact.subject);
+    this.#subjectOf.set(ref, subject);
+    if (resource === undefined) return;
+    const consents = this.#bySubject.get(subject) ?? new Map<string, CompiledConsent>();
+    const record = { ref: { system: fact.system, type: "Consent", id: fact.id }, version: fact.version, resource };
+    consents.set(ref, compileConsent(record, this.#timeZone));
+    this.#bySubject.set(subject, consents);
+  }
+}
+
+function consentRef(consent: { readonly system: string; readonly id: string }): string {
+  return `${consent.system}/Consent/${consent.id}`;
+}

@@ -1,0 +1,41 @@
+// Stage: reads the source record as it is now. A row is only a notice; what is sent is what is read here.
+import { isJsonObject, type JsonObject } from "../core/json.ts";
+import { Phi } from "../core/phi.ts";
+import type { RecordRef, SourceRecord } from "../core/records.ts";
+import { callSystem } from "./call-system.ts";
+import type { Run } from "./run.ts";
+import { readingGuard } from "./guards.ts";
+import { ended } from "./stop.ts";
+
+const memo = new WeakMap<Run, SourceRecord>();
+
+/** Reads once a run. Throws a Stop when the record is gone: there is nothing to send. */
+export async function fetchSource(run: Run): Promise<SourceRecord> {
+  const known = memo.get(run);
+  if (known) return known;
+  const record = await readRecord(run, run.row.source, sourceFields(run));
+  if (!record) throw ended("unchanged", "record-gone");
+  memo.set(run, record);
+  return record;
+}
+
+/** One record of any system, through the guard that lets no write pass. */
+export async function readRecord(
+  run: Run,
+  record: RecordRef,
+  fields: readonly string[],
+): Promise<SourceRecord | undefined> {
+  return callSystem(run.gateway, record.system, readingGuard(run), (connector) =>
+    connector.read(record.type, record.id, fields, true),
+  );
+}
+
+export function sourceFields(run: Run): readonly string[] {
+  return run.resource.mapping === undefined ? [] : run.active.mapping(run.resource.mapping).crmFields;
+}
+
+/** The content of a record. Callers are stages that must look inside. */
+export function contentOf(record: SourceRecord): JsonObject {
+  const content = Phi.open(record.body);
+  return isJsonObject(content) ? content : {};
+}

@@ -1,0 +1,22 @@
+// Are the consents that a decision would rest on fresh enough? A source read too long ago is read first; if it cannot be,
+// there is no answer, and the exchange waits (story D11; DESIGN invariant 1).
+import type { Channel } from "../core/configuration.ts";
+import type { Gateway } from "./gateway.ts";
+import { pollLane } from "./lanes.ts";
+import { pollNow } from "./poll.ts";
+import { waiting } from "./stop.ts";
+
+/** Throws a Stop `waiting` when a consent source could not be read within the channel's `consentMaxAge`. */
+export async function needFreshConsents(gateway: Gateway, channel: Channel): Promise<void> {
+  for (const system of gateway.active.configuration.systems.values()) {
+    if (!system.consentSource || (await isFresh(gateway, system.id, channel))) continue;
+    await pollNow(gateway, system.id, "Consent");
+    if (!(await isFresh(gateway, system.id, channel))) throw waiting("consent-facts-too-old");
+  }
+}
+
+async function isFresh(gateway: Gateway, system: string, channel: Channel): Promise<boolean> {
+  const cursor = await gateway.store.cursors.get(pollLane(system, "Consent"));
+  const age = cursor && gateway.clock.now() - cursor.goodAt;
+  return age !== undefined && age >= 0 && age <= channel.consentMaxAgeMs;
+}

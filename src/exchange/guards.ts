@@ -1,0 +1,41 @@
+// The two guards that stand before every request (SYNC.md section 4): while an exchange reads, no write passes; while it
+// sends, exactly one write passes, and only if the lane is still ours and what was judged is still so in that instant.
+import type { RequestGuard } from "../connector/guard.ts";
+import { SluiceError } from "../core/errors.ts";
+import type { Run } from "./run.ts";
+
+function laneCheck(run: Run, timeoutMs: number): void {
+  if (run.lane.remaining() <= timeoutMs) {
+    throw new SluiceError("not-sent", "too little time is left on the lane for this request");
+  }
+}
+
+export function readingGuard(run: Run): RequestGuard {
+  return {
+    requestId: `${run.row.id}.${run.n}`,
+    check({ unsafe, timeoutMs }) {
+      if (unsafe) throw new SluiceError("not-sent", "a write was tried before it was on record");
+      laneCheck(run, timeoutMs);
+    },
+  };
+}
+
+/** @param stillPermitted Synchronous: true while consents, agreements and configuration are those that were judged. */
+export function sendingGuard(run: Run, stillPermitted: () => boolean): RequestGuard {
+  let writes = 0;
+  return {
+    requestId: `${run.row.id}.${run.n}`,
+    check({ unsafe, timeoutMs }) {
+      laneCheck(run, timeoutMs);
+      if (!unsafe) return;
+      if (writes > 0) throw new SluiceError("not-sent", "one attempt makes one write");
+      if (run.gateway.pauses.has(run.channel.to)) {
+        throw new SluiceError("not-sent", `${run.channel.to} was paused meanwhile`);
+      }
+      if (!stillPermitted()) {
+        throw new SluiceError("not-sent", "a consent, an agreement or the configuration changed after it was judged");
+      }
+      writes += 1;
+    },
+  };
+}

@@ -1,0 +1,126 @@
+// What happens by itself: sweeps each second, polls at their intervals, paused systems tried again, agreements watched for
+// the day on which one begins, refusals put on record. Each beat waits for the one before; none throws.
+import { agreementsVersion } from "../policy/agreement.ts";
+import { acceptDenied } from "./again.ts";
+import type { Gateway } from "./gateway.ts";
+import { pollNow } from "./poll.ts";
+import type { Refusals } from "./refusals.ts";
+import { sourceType } from "./run.ts";
+import type { Worker } from "./work.ts";
+
+const sweepMs = 1_000;
+const probeMs = 5_000;
+const minuteMs = 60_000;
+
+export interface Poll {
+  readonly system: string;
+  readonly type: string;
+  readonly everyMs: number;
+}
+
+/** Every type that a channel reads from a system, and Consent from every consent source. */
+export function pollsOf(gateway: Gateway): readonly Poll[] {
+  const { configuration } = gateway.active;
+  const polls = new Map<string, Poll>();
+  const add = (system: string, type: string, everyMs: number): void => {
+    const key = `${system}/${type}`;
+    polls.set(key, { system, type, everyMs: Math.min(everyMs, polls.get(key)?.everyMs ?? everyMs) });
+  };
+  const channels = [...configuration.channels.values()].filter((channel) => channel.mode !== "off");
+  for (const channel of channels) {
+    for (const resource of channel.resources) {
+      add(channel.from, sourceType(gateway.active, channel, resource), channel.pollEveryMs);
+    }
+    for (const system of configuration.systems.values()) {
+      if (system.consentSource) add(system.id, "Consent", Math.min(channel.pollEveryMs, channel.consentMaxAgeMs / 3));
+    }
+  }
+  return [...polls.values()];
+}
+
+export class Rhythm {
+  readonly #gateway: Gateway;
+  readonly #worker: Worker;
+  readonly #refusals: Refusals;
+  readonly #stop = new AbortController();
+  readonly #beats: Promise<void>[] = [];
+
+  constructor(gateway: Gateway, worker: Worker, refusals: Refusals) {
+    this.#gateway = gateway;
+    this.#worker = worker;
+    this.#refusals = refusals;
+  }
+
+  start(): void {
+    this.#every(sweepMs, () => this.#worker.sweep());
+    this.#every(probeMs, () => this.#probe());
+    this.#every(minuteMs, () => this.#refusals.flush());
+    this.#every(minuteMs, () => this.#watchAgreements());
+    for (const { system, type, everyMs } of pollsOf(this.#gateway)) {
+      this.#every(everyMs, () => (this.#worker.takesNewWork ? pollNow(this.#gateway, system, type) : undefined));
+    }
+  }
+
+  /** Resolves when the beats under way have ended. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#beats);
+    await this.#refusals.flush();
+  }
+
+  #every(ms: number, beat: () => unknown): void {
+    this.#beats.push(this.#loop(ms, beat));
+  }
+
+  async #loop(ms: number, beat: () => unknown): Promise<void> {
+    const { clock, log } = this.#gateway;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await beat();
+      } catch (error) {
+        log.error({ error }, "a periodic task failed; it is tried again");
+      }
+      await clock.sleep(ms, signal).catch(() => undefined);
+    }
+  }
+
+  /** A paused system that lets us read again is resumed. */
+  async #probe(): Promise<void> {
+    for (const id of this.#gateway.pauses.all()) {
+      if (await mayRead(this.#gateway, id)) await this.#gateway.pauses.resume(id);
+    }
+  }
+
+  /** A day on which agreements change may permit what was denied: the newest notices are accepted again. */
+  async #watchAgreements(): Promise<void> {
+    const { configuration } = this.#gateway.active;
+    for (const channel of configuration.channels.values()) {
+      const { agreements, timeZone } = configuration;
+      const version = agreementsVersion(agreements, [channel.from, channel.to], this.#gateway.clock.now(), timeZone);
+      await reopenChannel(this.#gateway, channel.id, `${configuration.hash} ${version}`);
+    }
+  }
+}
+
+/** Accepts the channel's denied notices again when what it is decided under has changed; asks once a change. */
+export async function reopenChannel(gateway: Gateway, channel: string, version: string): Promise<void> {
+  const key = `decided-under:${channel}`;
+  const before = await gateway.store.blobs.get(key);
+  if (before === version) return;
+  if (before !== undefined) await acceptDenied(gateway, { channel }, `decided under ${version}`);
+  await gateway.store.blobs.put(key, version);
+}
+
+async function mayRead(gateway: Gateway, id: string): Promise<boolean> {
+  const { config, connector, types } = gateway.system(id);
+  gateway.identities.forget(id);
+  try {
+    await gateway.identities.ensure(config, connector);
+    const [type] = types;
+    if (type !== undefined) await connector.poll({ type, cursor: undefined, fields: [], limit: 1 });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,71 @@
+// Stage: writes down what a sent attempt became: the row applied, the link and its base, the outcome, the row done. From
+// `applied` on each step may be repeated after a crash; all are idempotent (SYNC.md section 4, steps 9 to 12).
+import type { AuditEntry } from "../audit/entry.ts";
+import { refKey } from "../core/records.ts";
+import { auditRun } from "./on-record.ts";
+import type { Intent, Link, Row } from "./ports.ts";
+import { point, type Run } from "./run.ts";
+
+export interface Applied {
+  readonly n: number;
+  readonly id: string;
+  readonly version: string | undefined;
+}
+
+/** Steps 9 to 12 for an attempt whose answer is known. */
+export async function settle(run: Run, intent: Intent, applied: Applied): Promise<void> {
+  run.lane.kept(await run.gateway.store.ledger.settle(run.row.id, applied, run.lane.hold));
+  await point(run, "applied");
+  await finishApplied(run, { ...run.row, intent, applied });
+}
+
+/** Steps 10 to 12; also for a row that a crash left in `applied`. */
+export async function finishApplied(run: Run, row: Row): Promise<void> {
+  const { intent, applied } = row;
+  if (!intent || !applied) return;
+  if (intent.link) await putLink(run, intent, intent.link, applied);
+  await point(run, "linked");
+  const entry = await auditRun(run, "outcome", {
+    person: intent.link?.person,
+    interaction: intent.operation,
+    outcome: "applied",
+    n: applied.n,
+    detail: {
+      target: { ...intent.target, id: applied.id },
+      link: intent.linkId,
+      ...(applied.version === undefined ? {} : { version: applied.version }),
+    },
+  });
+  await finish(run, row, [entry]);
+}
+
+async function finish(run: Run, row: Row, entries: readonly AuditEntry[]): Promise<void> {
+  const end = { state: "done", cause: undefined, at: run.gateway.clock.now() } as const;
+  run.lane.kept(await run.gateway.store.ledger.finish(row.id, end, entries, run.lane.hold));
+}
+
+async function putLink(
+  run: Run,
+  intent: Intent,
+  planned: NonNullable<Intent["link"]>,
+  applied: Applied,
+): Promise<void> {
+  const { to } = run.channel;
+  const target = { system: to, type: intent.target.type, id: applied.id };
+  const records = [...planned.records.filter((record) => record.system !== to), target];
+  const versions = applied.version === undefined ? planned.versions : { ...planned.versions, [to]: applied.version };
+  await storeLink(run, { ...planned, id: intent.linkId, records, versions });
+}
+
+/** The link as both sides agree now; claims its records for the person. */
+export async function storeLink(run: Run, link: Omit<Link, "fence" | "seq">): Promise<void> {
+  const { links } = run.gateway.store;
+  const claimed = await links.claim(
+    [...link.records].sort((a, b) => (refKey(a) < refKey(b) ? -1 : 1)),
+    link.person,
+  );
+  if ("conflict" in claimed) {
+    run.gateway.log.error({ exchange: run.row.id }, "a linked record is claimed by another person; see `sluice why`");
+  }
+  await links.put({ ...link, fence: run.lane.hold.fence, seq: run.row.seq }, run.gateway.clock.now());
+}

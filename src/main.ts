@@ -1,0 +1,153 @@
+// Composition root of every profile: builds the parts of a gateway by hand over the given store and queue. No logic.
+import pino, { type Logger } from "pino";
+import { openOutbound, type Outbound } from "./connector/outbound.ts";
+import type { ConnectorModule } from "./connector/contract.ts";
+import { systemClock, type Clock } from "./core/clock.ts";
+import type { Configuration, Keys } from "./core/configuration.ts";
+import { SluiceError } from "./core/errors.ts";
+import { systemRandom, type Random } from "./core/ids.ts";
+import { ConsentBook } from "./exchange/consent-book.ts";
+import type { Active, Gateway, OpenSystem, PausePoint } from "./exchange/gateway.ts";
+import { Identities } from "./exchange/identities.ts";
+import { Pauses } from "./exchange/pauses.ts";
+import { PersonKeys } from "./exchange/person-keys.ts";
+import type { Queue, Store } from "./exchange/ports.ts";
+import { Refusals } from "./exchange/refusals.ts";
+import { Rhythm } from "./exchange/rhythm.ts";
+import type { Stage } from "./exchange/stages.ts";
+import { Worker } from "./exchange/work.ts";
+import { compileMapping } from "./mapping/compile.ts";
+import { compileMinimum } from "./policy/minimum.ts";
+
+const maxAnswerBytes = 16 * 1024 * 1024;
+
+export interface GatewayParts {
+  readonly configuration: Configuration;
+  readonly connectors: ReadonlyMap<string, ConnectorModule>;
+  readonly keys: Keys;
+  readonly store: Store;
+  readonly queue: Queue;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly trace?: (stage: Stage, exchange: string) => void;
+  readonly pausePoint?: (point: PausePoint, exchange: string) => Promise<void>;
+}
+
+export interface BuiltGateway {
+  readonly gateway: Gateway;
+  readonly worker: Worker;
+  readonly refusals: Refusals;
+  readonly rhythm: Rhythm;
+  /** Loads what memory holds, checks the identities of all systems, frees lanes of dead owners, starts everything. */
+  start(options: { readonly concurrency: number }): Promise<void>;
+  /** Finishes what runs; gives back what it holds. Closes connectors, not the store or the queue. */
+  stop(): Promise<void>;
+}
+
+/** @param level pino level; all output goes to standard error. */
+export function createLog(level: string): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers }, pino.destination(2));
+}
+
+/** An error is logged by what is known to be free of PHI: code, class, and the stack's places without its message. */
+const serializers = {
+  error(error: unknown): object {
+    if (error instanceof SluiceError) return { code: error.code, message: error.message, ...error.detail };
+    if (!(error instanceof Error)) return { kind: typeof error };
+    const places = error.stack?.split("\n").filter((line) => line.trimStart().startsWith("at ")) ?? [];
+    return { kind: error.constructor.name, at: places.slice(0, 6).map((line) => line.trim()) };
+  },
+};
+
+export function compile(configuration: Configuration, connectors: ReadonlyMap<string, ConnectorModule>): Active {
+  const mappings = new Map([...configuration.mappings].map(([id, mapping]) => [id, compileMapping(mapping)]));
+  const minimums = new Map([...configuration.policies].map(([id, policy]) => [id, compileMinimum(policy)]));
+  const fhirSystems = [...configuration.systems.values()].filter(
+    (system) => connectors.get(system.connector)?.kind === "fhir",
+  );
+  return {
+    configuration,
+    fhirSystems: new Set(fhirSystems.map((system) => system.id)),
+    mapping: (id) => known(mappings.get(id), `mapping ${id}`),
+    minimum: (id) => known(minimums.get(id), `policy ${id}`),
+  };
+}
+
+function known<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new SluiceError("config-invalid", `there is no ${what}`);
+  return value;
+}
+
+export function buildGateway(parts: GatewayParts): BuiltGateway {
+  const clock = parts.clock ?? systemClock;
+  const random = parts.random ?? systemRandom;
+  const { configuration, connectors, keys, store, queue, log } = parts;
+  const outbound: Outbound[] = [];
+  const systems = new Map<string, OpenSystem>();
+  for (const config of configuration.systems.values()) {
+    const module = known(connectors.get(config.connector), `connector ${config.connector}`);
+    const http = openOutbound({
+      origins: module.origins(config.connection),
+      timeoutMs: config.timeoutMs,
+      concurrency: config.concurrency,
+      maxBytes: maxAnswerBytes,
+    });
+    outbound.push(http);
+    const connector = module.open({ system: config, http, clock, random, keys });
+    systems.set(config.id, { config, connector, types: module.capabilities.types });
+  }
+  const gateway: Gateway = {
+    store,
+    queue,
+    clock,
+    random,
+    keys,
+    log,
+    active: compile(configuration, connectors),
+    consents: new ConsentBook(store.facts, keys, random, configuration.timeZone),
+    personKeys: new PersonKeys(store.vault, keys, random),
+    pauses: new Pauses(store.systems, clock, log),
+    identities: new Identities(store.systems),
+    system: (id) => known(systems.get(id), `system ${id}`),
+    ...(parts.trace && { trace: parts.trace }),
+    ...(parts.pausePoint && { pausePoint: parts.pausePoint }),
+  };
+  const worker = new Worker(gateway);
+  const refusals = new Refusals(gateway);
+  const rhythm = new Rhythm(gateway, worker, refusals);
+  return {
+    gateway,
+    worker,
+    refusals,
+    rhythm,
+    async start({ concurrency }) {
+      await gateway.pauses.load(systems.keys());
+      await gateway.consents.load();
+      await checkIdentities(gateway, systems.values());
+      await store.ledger.freeAll();
+      await worker.sweep();
+      await worker.start(concurrency);
+      rhythm.start();
+    },
+    async stop() {
+      worker.stop();
+      await rhythm.stop();
+      await queue.close();
+      for (const { connector } of systems.values()) await connector.close();
+      await Promise.all(outbound.map((http) => http.close()));
+    },
+  };
+}
+
+/** A system that is not who it should be refuses the start; one that cannot be asked now is asked before its first call. */
+async function checkIdentities(gateway: Gateway, systems: Iterable<OpenSystem>): Promise<void> {
+  for (const { config, connector } of systems) {
+    try {
+      await gateway.identities.ensure(config, connector);
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === "identity-mismatch") throw error;
+      gateway.log.warn({ system: config.id, error }, "system cannot be reached yet; its exchanges wait");
+    }
+  }
+}

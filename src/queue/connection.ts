@@ -1,0 +1,68 @@
+// What BullQueue needs from a back end. Both implementations hand out plain BullMQ queues and workers; nothing else about
+// them shows, so that one class serves both.
+import type { JobsOptions, JobType } from "bullmq";
+import { SluiceError } from "../core/errors.ts";
+
+/** The part of a BullMQ `Queue` that is used. */
+export interface JobQueue {
+  add(name: string, data: unknown, options: JobsOptions): Promise<unknown>;
+  getJobCounts(...types: JobType[]): Promise<Readonly<Record<string, number>>>;
+  waitUntilReady(): Promise<unknown>;
+  on(event: "error", report: (error: Error) => void): unknown;
+  close(): Promise<void>;
+}
+
+/** The part of a BullMQ `Worker` that is used. `close` waits for the jobs that run. */
+export interface JobWorker {
+  concurrency: number;
+  waitUntilReady(): Promise<unknown>;
+  on(event: "error", report: (error: Error) => void): unknown;
+  close(): Promise<void>;
+}
+
+export interface WorkerSettings {
+  readonly concurrency: number;
+  /** Seconds that an idle worker sleeps at most, should a notification be lost. */
+  readonly idlePollSeconds: number;
+}
+
+/** A job as a back end gives it: who wrote it is unknown, so its data is. */
+export type RunJob = (job: { readonly name: string; readonly data: unknown }) => Promise<void>;
+
+export interface QueueConnection {
+  readonly backend: "pglite" | "redis";
+  /** Version of the server, as it says itself. */
+  readonly version: string;
+  queue(name: string): JobQueue;
+  worker(name: string, run: RunJob, settings: WorkerSettings): JobWorker;
+  /** From now on a server that is lost is not waited for, so that closing ends whether it is there or not. */
+  leave(): void;
+  /** Called after all queues and workers are closed. */
+  close(): Promise<void>;
+}
+
+/** Opens a connection. Rejects with `queue-unavailable` or, for a server that is set up wrongly, `config-invalid`. */
+export type OpenConnection = () => Promise<QueueConnection>;
+
+/** A dead worker's job is given to another one after 10 to 15 s, as often as it takes: the ledger counts, not the queue. */
+export const workerDefaults = {
+  lockDuration: 10_000,
+  stalledInterval: 5_000,
+  maxStalledCount: 2_000_000_000,
+  runRetryDelay: 1_000,
+} as const;
+
+/** Nobody reads BullMQ's event stream: keep it short. */
+export const queueDefaults = { streams: { events: { maxLen: 100 } } } as const;
+
+/**
+ * `keepLastIfActive`: a wake during the run is not lost. No delay: a delayed job with the same deduplication id would
+ * swallow the next wake. No attempts: the ledger decides what is tried again.
+ */
+export function wakeOptions(id: string): JobsOptions {
+  return { deduplication: { id, keepLastIfActive: true }, removeOnComplete: true, removeOnFail: true };
+}
+
+export function unavailable(backend: string, hint: string): SluiceError {
+  return new SluiceError("queue-unavailable", `the queue (${backend}) cannot be reached`, { hint });
+}

@@ -1,0 +1,55 @@
+// A BullMQ worker that can be closed whatever its server does. BullMQ's own close waits for the running jobs, but when the
+// server is away it waits for that too, without end; what must be waited for is only that the runs in this process finish.
+import type { Clock } from "../core/clock.ts";
+import type { JobWorker, QueueConnection, RunJob, WorkerSettings } from "./connection.ts";
+
+/** So long after the last run BullMQ may take to say goodbye to its server. */
+const goodbyeMs = 3000;
+
+export class Consumer {
+  readonly #worker: JobWorker;
+  readonly #clock: Clock;
+  readonly #runs = new Set<Promise<void>>();
+
+  constructor(
+    connection: QueueConnection,
+    queue: string,
+    run: RunJob,
+    options: WorkerSettings & { readonly clock: Clock; readonly backEndFailed: () => void },
+  ) {
+    this.#clock = options.clock;
+    this.#worker = connection.worker(queue, (job) => this.#track(run(job)), options);
+    this.#worker.on("error", options.backEndFailed);
+  }
+
+  set concurrency(jobs: number) {
+    this.#worker.concurrency = jobs;
+  }
+
+  async ready(): Promise<void> {
+    await this.#worker.waitUntilReady();
+  }
+
+  async close(): Promise<void> {
+    const closed = new AbortController();
+    const goodbye = this.#worker.close().finally(() => closed.abort());
+    await Promise.race([goodbye, this.#over(closed.signal)]);
+  }
+
+  async #track(run: Promise<void>): Promise<void> {
+    this.#runs.add(run);
+    try {
+      await run;
+    } finally {
+      this.#runs.delete(run);
+    }
+  }
+
+  /** No run has been going on for a while: a job that was being fetched may still have begun one. */
+  async #over(closed: AbortSignal): Promise<void> {
+    do {
+      await Promise.allSettled(this.#runs);
+      await this.#clock.sleep(goodbyeMs, closed).catch(() => undefined);
+    } while (this.#runs.size > 0);
+  }
+}
