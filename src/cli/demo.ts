@@ -135,14 +135,11 @@ async function progress(
     counts.filter(wanted).reduce((total, one) => total + one.count, 0);
   const total = sum(() => true);
   const open = sum((one) => openStates.includes(one.state));
-  const waiting = sum((one) => openStates.includes(one.state) && one.cause === "person-not-linked");
-  return {
-    total,
-    ended: total - open,
-    waiting,
-    runnable: open - waiting,
-    writes: crm.counts.writes + ehr.counts.writes + sink.counts.stored,
-  };
+  const under = sum((one) => one.state === "sending" || one.state === "applied");
+  // Visits wait in lanes of their own until their person is at the destination; some never will be.
+  const due = (await running.store.ledger.due(systemClock.now(), 1_000)).filter((lane) => !lane.startsWith("visits:"));
+  const writes = crm.counts.writes + ehr.counts.writes + sink.counts.stored;
+  return { total, ended: total - open, waiting: open, runnable: under + due.length, writes };
 }
 
 async function keep(running: Running, { crm, ehr, sink }: Sandboxes): Promise<void> {

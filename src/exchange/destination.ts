@@ -2,17 +2,14 @@
 // person by a strict search; else there is none, and it is created under a link id of its own.
 import { newId } from "../core/ids.ts";
 import type { SourceRecord } from "../core/records.ts";
-import { callSystem } from "./call-system.ts";
 import { quarantine } from "./causes.ts";
 import type { Converted } from "./convert.ts";
 import { readRecord } from "./fetch.ts";
-import { readingGuard } from "./guards.ts";
 import { pollLane } from "./lanes.ts";
 import { matchPerson } from "./match.ts";
 import type { Link } from "./ports.ts";
 import { Minimal } from "./reduce.ts";
 import { typeAt, type SyncRun } from "./run.ts";
-import { storeLink } from "./settle.ts";
 import { waiting } from "./stop.ts";
 
 export interface Destination {
@@ -42,23 +39,6 @@ export async function knownDestination(run: SyncRun): Promise<Destination | unde
   const record = await readRecord(run, there, run.mapping.crmFields);
   if (!record) throw quarantine("destination-gone", { channel: run.channel.id });
   return { link, linkId: link.id, record };
-}
-
-/**
- * Recovery: what an earlier attempt to create may have left is looked for by its link id and linked, before anything else
- * is decided, so that not even a denial leaves an unknown record behind. What that attempt wrote is the base: a field that
- * differs from it was changed there since.
- */
-export async function readBack(run: SyncRun): Promise<void> {
-  const { intent, source } = run.row;
-  if (intent?.operation !== "create" || !intent.link) return;
-  if (await run.gateway.store.links.pairOf(source, run.channel.to)) return;
-  const found = await callSystem(run.gateway, run.channel.to, readingGuard(run), (connector) =>
-    connector.findByLink(intent.target.type, intent.linkId, run.mapping.crmFields),
-  );
-  if (found.length > 1) throw quarantine("duplicate-created", { channel: run.channel.id });
-  const [record] = found;
-  if (record) await storeLink(run, { ...intent.link, id: intent.linkId, records: [source, record.ref] });
 }
 
 /**

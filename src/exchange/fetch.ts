@@ -1,4 +1,5 @@
 // Stage: reads the source record as it is now. A row is only a notice; what is sent is what is read here.
+import type { Connector } from "../connector/contract.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { Phi } from "../core/phi.ts";
 import type { RecordRef, SourceRecord } from "../core/records.ts";
@@ -25,9 +26,15 @@ export async function readRecord(
   record: RecordRef,
   fields: readonly string[],
 ): Promise<SourceRecord | undefined> {
-  return callSystem(run.gateway, record.system, readingGuard(run), (connector) =>
-    connector.read(record.type, record.id, fields, true),
-  );
+  return readSystem(run, record.system, (connector) => connector.read(record.type, record.id, fields, true));
+}
+
+const marginMs = 250;
+
+/** A read by this run: the lane is renewed first if the request might outlast it. */
+export async function readSystem<T>(run: Run, system: string, read: (connector: Connector) => Promise<T>): Promise<T> {
+  await run.lane.need((run.active.configuration.systems.get(system)?.timeoutMs ?? 0) + marginMs);
+  return callSystem(run.gateway, system, readingGuard(run), read);
 }
 
 export function sourceFields(run: Run): readonly string[] {

@@ -9,6 +9,11 @@ export function ownLane(gateway: Gateway, record: RecordRef): string {
   return `resolve:${hmacId(gateway.keys.id, "record-lane", refKey(record))}`;
 }
 
+/** Where the visits of a person wait until that person is linked at the destination. */
+export function visitsLane(gateway: Gateway, channel: Channel, personRecord: RecordRef): string {
+  return `visits:${hmacId(gateway.keys.id, "visits-lane", channel.id, refKey(personRecord))}`;
+}
+
 /** Records that could be one person resolve one after the other. */
 export function birthDateLane(gateway: Gateway, birthDate: string): string {
   return `resolve:${hmacId(gateway.keys.id, "birth-date-lane", birthDate)}`;

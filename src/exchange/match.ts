@@ -5,14 +5,14 @@ import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import type { SourceRecord } from "../core/records.ts";
 import { newId } from "../core/ids.ts";
 import { quarantine } from "./causes.ts";
-import { callSystem } from "./call-system.ts";
 import { readValues } from "./convert.ts";
 import { personQuery } from "./demographics.ts";
-import { readingGuard } from "./guards.ts";
+import { readSystem } from "./fetch.ts";
 import { auditRun } from "./on-record.ts";
 import type { Permit } from "./judge.ts";
 import type { SyncRun } from "./run.ts";
 import { typeAt } from "./run.ts";
+import { storeLink } from "./settle.ts";
 import { Stop } from "./stop.ts";
 
 /** Links and throws `again` when the person is found; returns when there is none; throws a Stop for a person to decide. */
@@ -58,9 +58,7 @@ async function search(
   });
   await run.gateway.store.audit.append([entry]);
   const type = typeAt(run.active, run.channel.to, run.resource);
-  return callSystem(run.gateway, run.channel.to, readingGuard(run), (connector) =>
-    connector.findPerson(type, query, run.mapping.crmFields),
-  );
+  return readSystem(run, run.channel.to, (connector) => connector.findPerson(type, query, run.mapping.crmFields));
 }
 
 async function linkPair(run: SyncRun, person: string, found: SourceRecord): Promise<void> {
@@ -69,19 +67,8 @@ async function linkPair(run: SyncRun, person: string, found: SourceRecord): Prom
   const claimed = await links.claim(records, person);
   if ("conflict" in claimed || claimed.person !== person)
     throw quarantine("identity-conflict", { channel: run.channel.id });
-  await links.put(
-    {
-      id: newId(run.gateway.random),
-      person,
-      kind: "person",
-      records,
-      base: {},
-      versions: {},
-      fence: run.lane.hold.fence,
-      seq: run.row.seq,
-    },
-    run.gateway.clock.now(),
-  );
+  const link = { id: newId(run.gateway.random), person, kind: "person", records, base: {}, versions: {} } as const;
+  await storeLink(run, link, true);
 }
 
 function withoutReferences(run: SyncRun, record: SourceRecord): ReadonlyMap<string, Json> {

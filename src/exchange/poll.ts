@@ -67,7 +67,7 @@ async function pollPages(gateway: Gateway, lane: HeldLane, system: string, type:
     await lane.need(timeoutMs);
     const page = await readPage(gateway, lane, system, type, before?.value);
     if (type === "Consent") await keepConsents(gateway, page.records);
-    else await acceptRecords(gateway, page.records);
+    else await acceptRecords(gateway, name, page.records);
     const goodAt = page.more ? (before?.goodAt ?? 0) : startedAt;
     lane.kept(await gateway.store.cursors.move(name, { value: page.cursor, goodAt }, lane.hold));
     if (!page.more) return;
@@ -104,7 +104,9 @@ function fieldsOf(gateway: Gateway, system: string, type: string): readonly stri
   return [...fields];
 }
 
-async function acceptRecords(gateway: Gateway, records: readonly SourceRecord[]): Promise<void> {
+async function acceptRecords(gateway: Gateway, poll: string, records: readonly SourceRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  gateway.trace?.("select", poll);
   const rows: NewRow[] = [];
   const seen: (() => Promise<void>)[] = [];
   for (const record of records) {
@@ -114,6 +116,7 @@ async function acceptRecords(gateway: Gateway, records: readonly SourceRecord[])
       if (observed) seen.push(() => gateway.store.ledger.observe(channel.id, record.ref, observed));
     }
   }
+  gateway.trace?.("accept", poll);
   await acceptRows(gateway, rows);
   await Promise.all(seen.map((observe) => observe()));
 }

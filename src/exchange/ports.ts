@@ -145,6 +145,8 @@ export interface Ledger {
     entries: readonly AuditEntry[],
     hold: Hold,
   ): Promise<boolean>;
+  /** Rows of the lane that wait for `cause` are due at once. Returns how many. */
+  hasten(lane: string, cause: string): Promise<number>;
   /** Ends as `superseded` every other queued or quarantined row of the same channel and record with a lower seq. */
   supersede(row: Row, at: number, hold: Hold): Promise<number>;
   /**

@@ -8,7 +8,7 @@ import { quarantine } from "./causes.ts";
 import { readValues } from "./convert.ts";
 import { demographicRecord, personQuery } from "./demographics.ts";
 import { contentOf, fetchSource } from "./fetch.ts";
-import { birthDateLane, ownLane } from "./lanes.ts";
+import { birthDateLane, ownLane, visitsLane } from "./lanes.ts";
 import { noticeId } from "./notice.ts";
 import { referencedRecord } from "./references.ts";
 import { isFhir, type SyncRun } from "./run.ts";
@@ -29,7 +29,8 @@ export async function resolveSubject(run: SyncRun): Promise<Subject> {
   const personRecord = isPerson ? run.row.source : await visitPerson(run);
   const person = await personFor(run, personRecord, isPerson);
   const link = await run.gateway.store.links.pairOf(personRecord, run.channel.to);
-  const lane = person !== undefined && (isPerson || link) ? person : ownLane(run.gateway, run.row.source);
+  const waits = isPerson ? ownLane(run.gateway, run.row.source) : visitsLane(run.gateway, run.channel, personRecord);
+  const lane = person !== undefined && (isPerson || link) ? person : waits;
   await moveTo(run, lane);
   if (!isPerson && !link) await askForPerson(run, personRecord);
   return { person, records: link ? link.records : [personRecord], personRecord };

@@ -1,7 +1,8 @@
 // Stage: writes down what a sent attempt became: the row applied, the link and its base, the outcome, the row done. From
 // `applied` on each step may be repeated after a crash; all are idempotent (SYNC.md section 4, steps 9 to 12).
 import type { AuditEntry } from "../audit/entry.ts";
-import { refKey } from "../core/records.ts";
+import { refKey, type RecordRef } from "../core/records.ts";
+import { visitsLane } from "./lanes.ts";
 import { auditRun } from "./on-record.ts";
 import type { Intent, Link, Row } from "./ports.ts";
 import { point, type Run } from "./run.ts";
@@ -54,18 +55,34 @@ async function putLink(
   const target = { system: to, type: intent.target.type, id: applied.id };
   const records = [...planned.records.filter((record) => record.system !== to), target];
   const versions = applied.version === undefined ? planned.versions : { ...planned.versions, [to]: applied.version };
-  await storeLink(run, { ...planned, id: intent.linkId, records, versions });
+  await storeLink(run, { ...planned, id: intent.linkId, records, versions }, intent.operation === "create");
 }
 
-/** The link as both sides agree now; claims its records for the person. */
-export async function storeLink(run: Run, link: Omit<Link, "fence" | "seq">): Promise<void> {
+/** The link as both sides agree now. A new one claims its records for the person, and lets waiting visits go on. */
+export async function storeLink(run: Run, link: Omit<Link, "fence" | "seq">, isNew: boolean): Promise<void> {
   const { links } = run.gateway.store;
-  const claimed = await links.claim(
-    [...link.records].sort((a, b) => (refKey(a) < refKey(b) ? -1 : 1)),
-    link.person,
-  );
-  if ("conflict" in claimed) {
-    run.gateway.log.error({ exchange: run.row.id }, "a linked record is claimed by another person; see `sluice why`");
+  if (isNew) {
+    const claimed = await links.claim([...link.records].sort(byKey), link.person);
+    if ("conflict" in claimed) {
+      run.gateway.log.error({ exchange: run.row.id }, "a linked record is claimed by another person; see `sluice why`");
+    }
   }
   await links.put({ ...link, fence: run.lane.hold.fence, seq: run.row.seq }, run.gateway.clock.now());
+  if (isNew && link.kind === "person") await wakeVisits(run, link);
+}
+
+function byKey(a: RecordRef, b: RecordRef): number {
+  return refKey(a) < refKey(b) ? -1 : 1;
+}
+
+/** Visits that waited for this person to be at the destination need not wait for their next try. */
+async function wakeVisits(run: Run, link: Pick<Link, "records">): Promise<void> {
+  const { gateway } = run;
+  for (const channel of gateway.active.configuration.channels.values()) {
+    for (const record of link.records.filter((one) => one.system === channel.from)) {
+      const lane = visitsLane(gateway, channel, record);
+      if ((await gateway.store.ledger.hasten(lane, "person-not-linked")) > 0)
+        await gateway.queue.wake(lane).catch(() => undefined);
+    }
+  }
 }

@@ -7,13 +7,14 @@ import { canonicalJson } from "../core/json.ts";
 import { checkChannel } from "./check.ts";
 import { convertRecord, type Converted } from "./convert.ts";
 import { deliver } from "./deliver.ts";
-import { findDestination, readBack, type Destination } from "./destination.ts";
+import { findDestination, type Destination } from "./destination.ts";
 import { fetchSource } from "./fetch.ts";
 import { Judged, type Permit } from "./judge.ts";
 import { judgeSubject } from "./judge-subject.ts";
 import { Merged, mergeInto, type WritePlan } from "./merge.ts";
 import { auditRun } from "./on-record.ts";
 import type { Intent } from "./ports.ts";
+import { readBack } from "./read-back.ts";
 import { Recorded } from "./record.ts";
 import { reduceConverted } from "./reduce-converted.ts";
 import { resolveSubject, type Subject } from "./resolve.ts";
@@ -62,7 +63,8 @@ export async function runSyncEvent(run: SyncRun, progress: { subject?: Subject; 
 async function adopt(run: SyncRun, intent: Intent, written: Written): Promise<never> {
   const target = { system: run.channel.to, type: intent.target.type, id: written.id };
   const base = run.row.intent?.linkId === intent.linkId ? (run.row.intent.link?.base ?? {}) : {};
-  if (intent.link) await storeLink(run, { ...intent.link, base, id: intent.linkId, records: [run.row.source, target] });
+  if (intent.link)
+    await storeLink(run, { ...intent.link, base, id: intent.linkId, records: [run.row.source, target] }, true);
   throw new SluiceError("system-conflict", "the record was there already under this link id");
 }
 
@@ -94,7 +96,11 @@ async function settleUnchanged(
   if (Object.entries(base).some(([field, hash]) => current[field] !== hash)) {
     const kind = run.mapping.declaration.subject === "self" ? "person" : "visit";
     const versions = record.version === undefined ? {} : { [run.channel.to]: record.version };
-    await storeLink(run, { id: linkId, person, kind, records: [run.row.source, record.ref], base, versions });
+    await storeLink(
+      run,
+      { id: linkId, person, kind, records: [run.row.source, record.ref], base, versions },
+      link === undefined,
+    );
   }
   throw ended("unchanged");
 }

@@ -134,7 +134,7 @@ export class BullQueue implements Queue {
   }
 
   async #close(): Promise<void> {
-    this.#connection.leave();
+    await this.#connection.leave();
     await Promise.all([this.#schedule.close(), this.#consumer?.close()]);
     await this.#lanes.close();
     await this.#connection.close();

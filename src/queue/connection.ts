@@ -35,8 +35,8 @@ export interface QueueConnection {
   readonly version: string;
   queue(name: string): JobQueue;
   worker(name: string, run: RunJob, settings: WorkerSettings): JobWorker;
-  /** From now on a server that is lost is not waited for, so that closing ends whether it is there or not. */
-  leave(): void;
+  /** Before closing: from now on a lost server is not waited for. Resolves when each connection is either up or given up. */
+  leave(): Promise<void>;
   /** Called after all queues and workers are closed. */
   close(): Promise<void>;
 }

@@ -38,7 +38,7 @@ export function pgliteConnection(dir: string, options: PgliteOptions = {}): Open
           { connection: pool, ...workerDefaults, concurrency, drainDelay: idlePollSeconds },
           createPostgresBackend,
         ),
-      leave: () => undefined,
+      leave: () => Promise.resolve(),
       close: async () => {
         await pool.quiet();
         await db.close();

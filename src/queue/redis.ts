@@ -23,6 +23,7 @@ export function redisConnection(url: string, { prefix, timeoutMs = 5000 }: Redis
     const producer = client(url, { ...limits, commandTimeout: timeoutMs, maxRetriesPerRequest: 0 });
     // Workers wait for it to come back.
     const consumer = client(url, { ...limits, maxRetriesPerRequest: null });
+    const blocking = duplicatesOf(consumer);
     const close = (): Promise<void> => {
       producer.disconnect();
       consumer.disconnect();
@@ -45,7 +46,10 @@ export function redisConnection(url: string, { prefix, timeoutMs = 5000 }: Redis
             concurrency,
             drainDelay: idlePollSeconds,
           }),
-        leave: () => void (leaving = true),
+        leave: async () => {
+          leaving = true;
+          await Promise.all([producer, consumer, ...blocking].map(upOrGivenUp));
+        },
         close,
       } satisfies QueueConnection;
     } catch (error) {
@@ -63,6 +67,26 @@ function client(url: string, options: Limits): Redis {
   // Without a listener ioredis prints each error; the commands that suffer from it reject.
   redis.on("error", () => undefined);
   return redis;
+}
+
+/** The blocking connections that BullMQ will make for its workers. */
+function duplicatesOf(redis: Redis): Redis[] {
+  const made: Redis[] = [];
+  const duplicate = redis.duplicate.bind(redis);
+  redis.duplicate = (override) => {
+    const copy = duplicate(override);
+    made.push(copy);
+    return copy;
+  };
+  return made;
+}
+
+/** BullMQ waits for ever for the end of a connection that is between two attempts; given up, it has ended. */
+function upOrGivenUp(redis: Redis): Promise<void> {
+  if (["ready", "end", "wait"].includes(redis.status)) return Promise.resolve();
+  return new Promise((resolve) => {
+    redis.once("ready", resolve).once("end", resolve);
+  });
 }
 
 /** The first connection decides: no retries, so that a start with a wrong address fails at once. */

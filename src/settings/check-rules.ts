@@ -3,7 +3,10 @@ import type { Read, ReadConfiguration } from "./files.ts";
 import { dangling } from "./channel-context.ts";
 import { safeHarbor } from "./check-resources.ts";
 import type { CheckedSystem, Findings } from "./check-systems.ts";
+import { durationText, parseDuration } from "./duration.ts";
 import { problem, type Problem } from "./problems.ts";
+
+const leastMarginMs = 1_000;
 
 export function checkRules(
   read: ReadConfiguration,
@@ -15,6 +18,7 @@ export function checkRules(
   problems.push(...overlaps([...read.channel.values()], "channel", channelClaims));
   problems.push(...overlaps([...read.policy.values()], "policy", policyClaims));
   for (const { read: system, module } of systems.values()) {
+    problems.push(...leaseOutlasts(system, read));
     if (!system.value.consentSource || module.kind === "fhir") continue;
     problems.push(
       problem(
@@ -25,6 +29,17 @@ export function checkRules(
     );
   }
   warnings.push(...unused(read));
+}
+
+/** A lane must be held for longer than a request may take, or no request could ever be made. */
+function leaseOutlasts(system: Read<"system">, { sluice }: ReadConfiguration): Problem[] {
+  const lease = parseDuration(sluice?.value.lease ?? "") ?? Infinity;
+  const timeout = parseDuration(system.value.timeout) ?? 0;
+  if (lease >= timeout + leastMarginMs) return [];
+  const message = `the timeout of system "${system.id}" (${durationText(timeout)}) is too long for the lease (${durationText(lease)})`;
+  return [
+    problem(system.file.where(["timeout"]), message, "make the lease in sluice.yaml longer than every timeout by 1s"),
+  ];
 }
 
 function checkAgreementFile({ id, file, value }: Read<"agreement">, read: ReadConfiguration): Problem[] {

@@ -53,6 +53,7 @@ export interface FhirSandbox extends RunningServer {
   setFault(fault: ((request: SandboxRequest) => Fault | undefined) | undefined): void;
   revokeTokens(): void;
   disableClient(clientId: string): void;
+  enableClient(clientId: string): void;
   setIssuer(issuer: string): void;
   /** From now on a rule of the EHR's own refuses every write with 422, repeating in its text what was sent. */
   refuseWrites(): void;
@@ -133,6 +134,9 @@ export async function startFhirSandbox(options: FhirSandboxOptions = {}): Promis
     disableClient: (clientId) => {
       signIn.disable(clientId);
       signIn.revokeAll();
+    },
+    enableClient: (clientId) => {
+      signIn.enable(clientId);
     },
     setIssuer: (next) => (issuer = next),
     refuseWrites: () => {

@@ -37,6 +37,10 @@ export class SignIn {
     this.#disabled.add(clientId);
   }
 
+  enable(clientId: string): void {
+    this.#disabled.delete(clientId);
+  }
+
   revokeAll(): void {
     this.#grants.clear();
   }

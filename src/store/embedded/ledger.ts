@@ -98,6 +98,17 @@ export function defer(tx: Transaction, row: string, wait: Wait, entries: readonl
   return true;
 }
 
+export function hasten(tx: Transaction, lane: string, cause: string): number {
+  const rows = tx.db.all(
+    "SELECT id FROM rows WHERE lane = ? AND state = 'queued' AND cause = ? AND next > 0",
+    lane,
+    cause,
+  );
+  for (const row of rows) tx.db.run("UPDATE rows SET next = 0 WHERE id = ?", text(row, "id"));
+  if (rows.length > 0) deriveHead(tx, lane);
+  return rows.length;
+}
+
 export function quarantine(
   tx: Transaction,
   row: string,

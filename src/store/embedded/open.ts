@@ -80,6 +80,7 @@ function ledgerOf(thread: Thread, clock: Clock): EmbeddedLedger {
     unsend: (row, hold) => thread.call("unsend", row, hold),
     settle: (row, applied, hold) => thread.call("settle", row, applied, hold),
     defer: (row, wait, entries, hold) => thread.call("defer", row, { ...wait, at: clock.now() }, entries, hold),
+    hasten: (lane, cause) => thread.call("hasten", lane, cause),
     quarantine: (row, cause, problem, entries, hold) => thread.call("quarantine", row, cause, problem, entries, hold),
     finish: (row, end, entries, hold) => thread.call("finish", row, end, entries, hold),
     supersede: (row, at, hold) => thread.call("supersede", row, at, hold),

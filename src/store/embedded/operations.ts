@@ -47,6 +47,7 @@ export const writes = {
   unsend: ledger.unsend,
   settle: ledger.settle,
   defer: ledger.defer,
+  hasten: ledger.hasten,
   quarantine: ledger.quarantine,
   finish: ledger.finish,
   supersede: ledger.supersede,

@@ -34,14 +34,21 @@ function shared(open: OpenConnection): { readonly open: OpenConnection; readonly
   };
 }
 
+/** One for the whole contract: opening it again empties the queue. */
+let home: string | undefined;
+
 queueContract("PGlite", {
-  bench: async () => {
-    const dir = await mkdtemp(join(tmpdir(), "sluice-queue-"));
-    return {
-      ...shared(pgliteConnection(join(dir, "queue"), { template })),
-      dispose: () => rm(dir, { recursive: true, force: true }),
-    };
+  prepare: async () => {
+    home = await mkdtemp(join(tmpdir(), "sluice-queue-"));
   },
+  bench: () => {
+    const opening = pgliteConnection(join(home ?? "", "queue"), { template });
+    return Promise.resolve({ ...shared(opening), dispose: () => Promise.resolve() });
+  },
+});
+
+after(async () => {
+  if (home) await rm(home, { recursive: true, force: true });
 });
 
 describe("PGlite directory", function () {

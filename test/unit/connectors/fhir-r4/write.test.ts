@@ -48,7 +48,7 @@ describe("fhir-r4 create", () => {
   it("answers the existing record, and is stopped by two of them", async () => {
     const bench = await openBench();
     const first = await bench.connector.create(create);
-    assert.deepEqual(await bench.connector.create(create), first);
+    assert.deepEqual(await bench.connector.create(create), { ...first, existing: true });
     assert.equal(bench.sandbox.all("Patient").length, 1);
     bench.sandbox.put({ ...patient("Twin"), identifier: [{ system: "urn:sluice:link", value: "link-1" }] });
     await assert.rejects(bench.connector.create(create), { code: "record-ambiguous", retry: "permanent" });

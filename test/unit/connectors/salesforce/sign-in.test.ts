@@ -44,7 +44,7 @@ describe("salesforce sign-in", () => {
   it("gives up a read when the new token is refused too", async () => {
     bench.sandbox.setFault(() => "unauthorized");
     await assert.rejects(read(), {
-      code: "system-refused-credential",
+      code: "system-session-ended",
       detail: { status: 401, vendorCode: "INVALID_SESSION_ID" },
     });
     assert.equal(bench.sandbox.counts.requests, 2);
@@ -55,7 +55,7 @@ describe("salesforce sign-in", () => {
     await read(connector);
     bench.sandbox.revokeTokens();
     const create = () => connector.create({ type: "Contact", linkId: "l", body: { LastName: "A" } });
-    await assert.rejects(create(), { code: "system-refused-credential", retry: "transient" });
+    await assert.rejects(create(), { code: "system-session-ended", retry: "transient" });
     assert.equal(bench.sandbox.counts.writes, 1);
     await create();
     assert.equal(bench.sandbox.counts.writes, 2);
