@@ -14,7 +14,6 @@ COPY . .
 RUN mkdir /data && chown node:node /data && chmod 700 /data
 USER node
 VOLUME /data
-EXPOSE 8380
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8380/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "bin/sluice.js"]

@@ -5,6 +5,11 @@ import type { RecordedRequest } from "./practice-process.ts";
 
 const kept: ReadonlySet<string> = new Set(["accept", "authorization", "content-type", "prefer", "cache-control"]);
 
+interface Answer {
+  readonly version: string | undefined;
+  readonly body: unknown;
+}
+
 export class Replay {
   readonly #agent: Agent;
   readonly #exchanges: readonly (readonly RecordedRequest[])[];
@@ -20,38 +25,37 @@ export class Replay {
     this.#exchanges = [...byExchange.values()];
   }
 
-  get requestsEach(): number {
-    return this.#exchanges.reduce((sum, one) => sum + one.length, 0) / Math.max(1, this.#exchanges.length);
-  }
-
-  /** `GET GET PUT` and the like, of the first exchange. */
-  get kinds(): string {
-    return (this.#exchanges[0] ?? []).map((one) => `${one.system} ${one.method}`).join(", ");
-  }
-
   get exchanges(): number {
     return this.#exchanges.length;
   }
 
-  /** The requests of one exchange, one after the other. */
-  async run(index: number): Promise<void> {
-    let version: string | undefined;
-    for (const one of this.#exchanges[index] ?? []) version = await this.#send(one, version);
+  /** The requests of the first exchange: `crm GET, ehr GET, ehr PUT`. */
+  get kinds(): string {
+    return (this.#exchanges[0] ?? []).map((one) => `${one.system} ${one.method}`).join(", ");
   }
 
-  /** A write goes under the version that was read just before it: the recorded one has moved on. */
-  async #send({ method, url, headers, body }: RecordedRequest, version: string | undefined): Promise<string | undefined> {
+  /** The requests of one exchange, one after the other. */
+  async run(index: number): Promise<void> {
+    let before: Answer | undefined;
+    for (const one of this.#exchanges[index] ?? []) before = await this.#send(one, before);
+  }
+
+  /** A write sends back what was read just before it, under that version: the recorded ones have moved on. */
+  async #send({ method, url, headers, body }: RecordedRequest, before: Answer | undefined): Promise<Answer> {
+    const writes = method !== "GET" && before !== undefined;
     const answer = await request(url, {
       dispatcher: this.#agent,
       method,
-      headers: method === "GET" || version === undefined ? headers : { ...headers, "if-match": version },
-      ...(body === "" ? {} : { body }),
+      headers: writes && before.version !== undefined ? { ...headers, "if-match": before.version } : headers,
+      ...(body === "" ? {} : { body: writes ? JSON.stringify(before.body) : body }),
     });
     const text = await answer.body.text();
     if (answer.statusCode >= 400) throw new Error(`${method} answered ${answer.statusCode}`);
-    JSON.parse(text === "" ? "null" : text);
     const { etag } = answer.headers;
-    return typeof etag === "string" ? etag : undefined;
+    return {
+      version: typeof etag === "string" ? etag : undefined,
+      body: JSON.parse(text === "" ? "null" : text) as unknown,
+    };
   }
 
   close(): Promise<void> {

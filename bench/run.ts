@@ -1,5 +1,6 @@
 // `npm run bench`: speed as ratios to a named baseline measured in the same run (docs/performance.md explains them).
 import Table from "cli-table3";
+import { conversionNames, measureConversion } from "./conversion.ts";
 import { machineFacts } from "./machine.ts";
 import { measurePipeline, pipelineNames } from "./pipeline.ts";
 
@@ -30,5 +31,11 @@ if (only !== "conversion") {
   console.log(table.toString());
   console.log(report.requests, report.writesEach, report.callsEach);
   console.log(report.verbs);
+}
+if (only !== "pipeline") {
+  const report = await measureConversion({ rounds: quick ? 5 : 11, loops: quick ? 40 : 150 });
+  const { measured } = report;
+  const { stages, json } = conversionNames;
+  console.log(measured.median(stages), measured.median(json), measured.ratio(stages, json), report.pairs, report.size, report.changed);
 }
 console.log(facts);

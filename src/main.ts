@@ -8,6 +8,7 @@ import { SluiceError } from "./core/errors.ts";
 import { systemRandom, type Random } from "./core/ids.ts";
 import { ConsentBook } from "./exchange/consent-book.ts";
 import type { Active, Gateway, OpenSystem, PausePoint } from "./exchange/gateway.ts";
+import { checkKeys } from "./exchange/key-check.ts";
 import { Identities } from "./exchange/identities.ts";
 import { Pauses } from "./exchange/pauses.ts";
 import { PersonKeys } from "./exchange/person-keys.ts";
@@ -85,7 +86,11 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
   const { configuration, connectors, keys, store, queue, log } = parts;
   const outbound: Outbound[] = [];
   const systems = new Map<string, OpenSystem>();
-  for (const config of configuration.systems.values()) {
+  /** Opened on first use: a dry run on a file needs none, and no secret of any. */
+  const openSystem = (id: string): OpenSystem => {
+    const opened = systems.get(id);
+    if (opened) return opened;
+    const config = known(configuration.systems.get(id), `system ${id}`);
     const module = known(connectors.get(config.connector), `connector ${config.connector}`);
     const http = openOutbound({
       origins: module.origins(config.connection),
@@ -95,8 +100,10 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     });
     outbound.push(http);
     const connector = module.open({ system: config, http, clock, random, keys });
-    systems.set(config.id, { config, connector, types: module.capabilities.types });
-  }
+    const system = { config, connector, types: module.capabilities.types };
+    systems.set(id, system);
+    return system;
+  };
   const gateway: Gateway = {
     store,
     queue,
@@ -109,7 +116,7 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     personKeys: new PersonKeys(store.vault, keys, random),
     pauses: new Pauses(store.systems, clock, log),
     identities: new Identities(store.systems),
-    system: (id) => known(systems.get(id), `system ${id}`),
+    system: openSystem,
     ...(parts.trace && { trace: parts.trace }),
     ...(parts.pausePoint && { pausePoint: parts.pausePoint }),
   };
@@ -122,9 +129,10 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     refusals,
     rhythm,
     async start({ concurrency }) {
-      await gateway.pauses.load(systems.keys());
+      await checkKeys(store.blobs, keys, random);
+      await gateway.pauses.load(configuration.systems.keys());
       await gateway.consents.load();
-      await checkIdentities(gateway, systems.values());
+      await checkIdentities(gateway, [...configuration.systems.keys()].map(openSystem));
       await store.ledger.freeAll();
       await worker.sweep();
       await worker.start(concurrency);

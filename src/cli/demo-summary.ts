@@ -16,6 +16,8 @@ export interface SummaryParts {
   readonly audit: string;
   readonly place: string;
   readonly config: string;
+  /** The sandboxes stay up. */
+  readonly keeps: boolean;
 }
 
 export async function summarise(parts: SummaryParts): Promise<string> {
@@ -35,10 +37,24 @@ export async function summarise(parts: SummaryParts): Promise<string> {
     parts.audit,
     "",
     "Next:",
-    `  npx sluice audit verify --data ${parts.place}/data`,
     `  npx sluice exchanges list --data ${parts.place}/data`,
+    `  npx sluice why --data ${parts.place}/data --system crm --id ${aContact(parts)}`,
+    `  npx sluice audit verify --data ${parts.place}/data`,
     "  npx sluice check",
+    ...kept(parts),
   ].join("\n");
+}
+
+function aContact({ sandboxes }: SummaryParts): string {
+  const [first = ""] = sandboxes.crm.records("Contact").keys();
+  return first;
+}
+
+/** While the sandboxes are up, live records can be explained. */
+function kept(parts: SummaryParts): readonly string[] {
+  const record = `--channel crm-to-ehr --type Contact --id ${aContact(parts)}`;
+  const where = `--config ${parts.config} --data ${parts.place}/data`;
+  return parts.keeps ? [`  npx sluice explain ${where} ${record}`] : [];
 }
 
 interface Counts {

@@ -12,6 +12,7 @@ import { startSandboxes, type Sandboxes } from "../sandboxes.ts";
 import { environment } from "../settings/environment.ts";
 import { loadKeys, makeKeys } from "../settings/keys.ts";
 import { verdict, verifyStore } from "./audit.ts";
+import { writeDemoConfig } from "./demo-config.ts";
 import { playDay } from "./demo-day.ts";
 import { snapshot } from "./demo-snapshot.ts";
 import { summarise } from "./demo-summary.ts";
@@ -60,8 +61,9 @@ export async function demo(options: DemoOptions): Promise<number> {
   });
   let running: Running | undefined;
   try {
-    const env = { ...environment(), ...sandboxes.env };
-    const opened = await openConfiguration(options.config, { overrides: sandboxes.overrides, env });
+    const config = join(place, "config");
+    await writeDemoConfig(options.config, config, sandboxes.overrides, { dir: keysDir, values: sandboxes.env });
+    const opened = await openConfiguration(config);
     tell("starting gateway, worker and queue…");
     running = await startEmbedded({
       opened,
@@ -79,7 +81,17 @@ export async function demo(options: DemoOptions): Promise<number> {
     playDay(sandboxes, seed);
     await untilQuiet(running, sandboxes, "a day's changes    ");
     const audit = await verifyStore(running.store);
-    print(await summarise({ running, sandboxes, before, audit: verdict(audit), place, config: options.config }));
+    print(
+      await summarise({
+        running,
+        sandboxes,
+        before,
+        audit: verdict(audit),
+        place,
+        config,
+        keeps: options.keep === true,
+      }),
+    );
     if (options.keep) await keep(running, sandboxes);
     return audit.ok ? exitCodes.done : exitCodes.refused;
   } finally {

@@ -7,6 +7,7 @@ import { openOutbound } from "../connector/outbound.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Keys, SystemConfig } from "../core/configuration.ts";
 import { hasLedger, whoRuns, type Opened } from "../embedded.ts";
+import { ConfigurationError } from "../settings/problems.ts";
 import { itemsOf } from "./exchanges.ts";
 import { openConfiguration, openKeys, openLedger, type Place } from "./open.ts";
 import { exitCodes, print, printJson, table } from "./output.ts";
@@ -70,7 +71,7 @@ async function attempt<T>(
 }
 
 function failed(check: string, error: SluiceError): Finding {
-  const { hint } = error.detail;
+  const hint = error instanceof ConfigurationError ? "correct the files named" : error.detail.hint;
   return { check, level: "problem", text: error.message, ...(hint === undefined ? {} : { fix: hint }) };
 }
 

@@ -38,18 +38,21 @@ export async function explain(options: ExplainOptions): Promise<number> {
     });
   }
   const clock = clockAt(options.at);
-  return withoutQueue({ ...options, clock }, async ({ gateway, store }) => {
-    const masked = await mustMask(gateway, options);
-    if (options.reveal) {
-      const { channel, reason } = options;
-      await putOnRecord(store, { actor: operator(), kind: "access", action: "explain --reveal", channel, reason });
-    }
-    const request = await requestOf(gateway, options);
-    const result = await dryRun(gateway, request);
-    if (options.json) printJson(masked ? maskAll(result) : result);
-    else printResult(masked ? maskAll(result) : result, masked);
-    return result.leaves === undefined ? exitCodes.refused : exitCodes.done;
-  });
+  return withoutQueue(
+    { ...options, clock, mode: options.record === undefined ? "dry" : "file" },
+    async ({ gateway, store }) => {
+      const masked = await mustMask(gateway, options);
+      if (options.reveal) {
+        const { channel, reason } = options;
+        await putOnRecord(store, { actor: operator(), kind: "access", action: "explain --reveal", channel, reason });
+      }
+      const request = await requestOf(gateway, options);
+      const result = await dryRun(gateway, request);
+      if (options.json) printJson(masked ? maskAll(result) : result);
+      else printResult(masked ? maskAll(result) : result, masked);
+      return result.leaves === undefined ? exitCodes.refused : exitCodes.done;
+    },
+  );
 }
 
 function clockAt(at: string | undefined): Clock {
@@ -71,7 +74,8 @@ async function requestOf(gateway: Gateway, options: ExplainOptions): Promise<Par
   const type =
     options.type ?? (record && typeOf(record, types)) ?? (await typeById(gateway, channel.from, options.id, types));
   if (type === undefined || !types.includes(type)) {
-    throw new SluiceError("usage-wrong", "the record's type is not one that the channel carries", {
+    const words = type === undefined ? "the record's type is not known" : `the channel carries no ${type}`;
+    throw new SluiceError("usage-wrong", words, {
       hint: `give --type: ${types.join(", ")}`,
     });
   }
@@ -137,6 +141,9 @@ function maskAll(result: DryRun): DryRun {
     ...result,
     source: result.source && (mask(result.source) as JsonObject),
     leaves: result.leaves && (mask(result.leaves) as JsonObject),
+    becomes: Object.fromEntries(
+      Object.entries(result.becomes).map(([name, one]) => [name, { ...one, value: mask(one.value) }]),
+    ),
     destination: result.destination && {
       ...result.destination,
       differences: result.destination.differences.map((one) => ({ ...one, now: mask(one.now), then: mask(one.then) })),
@@ -157,8 +164,12 @@ function mask(value: Json | undefined, name = ""): Json | undefined {
 function printResult(result: DryRun, masked: boolean): void {
   const gates = result.gates.map((gate) => [gate.gate, gate.outcome, gate.rule, gate.citation]);
   print(table(["gate", "says", "rule", "citation"], gates, [20, 16, 32, 44]));
-  print(`\n${table(["source element", "source", "leaves"], columns(result), [34, 40, 40])}`);
-  print(`\nwithheld: ${result.withheld.length === 0 ? "nothing more" : result.withheld.join(", ")}`);
+  print(`\n${table(["of the source", "source", "leaves", "withheld"], columns(result), [22, 32, 42, 24])}`);
+  if (!result.leaves) print("\nnothing leaves");
+  else
+    print(
+      `\nwithheld by the policy: ${result.withheld.length === 0 ? "nothing that the mapping reads" : result.withheld.join(", ")}`,
+    );
   if (result.leaves) print(`\nexactly this leaves:\n${JSON.stringify(result.leaves, null, 2)}`);
   if (result.destination) {
     print(`\nat the destination: ${result.destination.found}`);
@@ -169,15 +180,25 @@ function printResult(result: DryRun, masked: boolean): void {
   if (masked) tell('values of production systems are masked; --reveal --reason "why" shows them and goes on record');
 }
 
-/** One line a top-level element of the source or of what leaves. */
+/** One line a field or top-level element of the source: its value, what of it leaves, and why the rest does not. */
 function columns(result: DryRun): readonly (readonly string[])[] {
-  const { source = {}, leaves = {} } = result;
-  const sameShape = source["resourceType"] !== undefined;
-  const names = Object.keys(source).filter((name) => name !== "attributes");
-  const rows = names.map((name) => [name, text(source[name]), sameShape ? text(leaves[name]) : ""]);
-  if (sameShape) return rows;
-  const left = Object.keys(leaves).filter((name) => name !== "resourceType");
-  return [...rows, ...left.map((name) => [`→ ${name}`, "", text(leaves[name])])];
+  const { source = {}, leaves } = result;
+  const names = Object.keys(source).filter((name) => name !== "attributes" && name !== "resourceType");
+  if (source["resourceType"] === undefined) return names.map((name) => crmLine(result, name, source[name]));
+  return names.map((name) => {
+    const left = leaves?.[name];
+    const parts = result.withheld.filter((path) => path === name || path.startsWith(`${name}.`));
+    const whole = left === undefined ? "not mapped, or withheld whole" : parts.join(", ");
+    return [name, text(source[name]), text(left), text(left) === text(source[name]) ? "" : whole];
+  });
+}
+
+function crmLine(result: DryRun, name: string, value: Json | undefined): readonly string[] {
+  const becomes = result.becomes[name];
+  if (!becomes) return [name, text(value), "", "not mapped"];
+  if (becomes.value !== undefined && becomes.value !== null)
+    return [name, text(value), `${becomes.element}: ${text(becomes.value)}`, ""];
+  return [name, text(value), "", value === null ? "empty" : "by the policy, or the other direction only"];
 }
 
 function text(value: Json | undefined): string {

@@ -1,9 +1,17 @@
 // A gateway that runs nothing: for commands that read systems and the ledger beside a running process, and never the queue.
-import type { Store, Queue } from "../exchange/ports.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
+import type { Keys } from "../core/configuration.ts";
+import { SluiceError } from "../core/errors.ts";
+import { systemRandom } from "../core/ids.ts";
+import { hasLedger, openStoreAt, type EmbeddedStore, type Opened } from "../embedded.ts";
+import type { Queue } from "../exchange/ports.ts";
 import { buildGateway, createLog, type BuiltGateway } from "../main.ts";
-import type { EmbeddedStore } from "../embedded.ts";
+import { dryStore } from "./dry-store.ts";
 import { openConfiguration, openKeys, openLedger, type OpenOptions, type Place } from "./open.ts";
+import { tell } from "./output.ts";
 
 /** Wake-ups are left to the running gateway's sweep. */
 const silentQueue: Queue = {
@@ -18,29 +26,53 @@ export interface Offline extends Pick<BuiltGateway, "gateway"> {
   readonly store: EmbeddedStore;
 }
 
-export async function withoutQueue<T>(
-  options: Place & { readonly clock?: Clock } & OpenOptions,
-  work: (offline: Offline) => Promise<T>,
-): Promise<T> {
-  const opened = await openConfiguration(options.config, options);
-  const keys = await openKeys(options.config, opened);
-  const store = await openLedger(options);
+export interface OfflineOptions extends Place, OpenOptions {
+  readonly clock?: Clock;
+  /** `dry`: nothing but the audit log is written. `file`: besides, no system is called, so no secret, key or ledger is needed. */
+  readonly mode?: "dry" | "file";
+}
+
+export async function withoutQueue<T>(options: OfflineOptions, work: (offline: Offline) => Promise<T>): Promise<T> {
+  const file = options.mode === "file";
+  const opened = await openConfiguration(options.config, file ? { ...options, secrets: "lenient" } : options);
+  const keys = file ? await keysOrNone(options.config, opened) : await openKeys(options.config, opened);
+  const { store: ledger, close } = await ledgerFor(options, file);
+  const store = options.mode === undefined ? ledger : dryStore(ledger);
   const { configuration, connectors } = opened;
   const log = createLog("warn");
-  const built = buildGateway({
-    configuration,
-    connectors,
-    keys,
-    store: store satisfies Store,
-    queue: silentQueue,
-    log,
-    ...(options.clock && { clock: options.clock }),
-  });
+  const clock = options.clock && { clock: options.clock };
+  const built = buildGateway({ configuration, connectors, keys, store, queue: silentQueue, log, ...clock });
   try {
     await built.gateway.consents.load();
     return await work({ gateway: built.gateway, store });
   } finally {
     await built.stop();
-    await store.close();
+    await close();
   }
+}
+
+async function keysOrNone(dir: string, opened: Opened): Promise<Keys> {
+  try {
+    return await openKeys(dir, opened);
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.code !== "key-missing") throw error;
+    return { data: systemRandom(32), id: systemRandom(32), signing: [] };
+  }
+}
+
+async function ledgerFor(place: Place, file: boolean): Promise<{ store: EmbeddedStore; close: () => Promise<void> }> {
+  if (!file || hasLedger(place.data)) {
+    const store = await openLedger(place);
+    return { store, close: () => store.close() };
+  }
+  tell(`no ledger under ${place.data}: decided without consents on file and without links`);
+  const directory = await mkdtemp(join(tmpdir(), "sluice-"));
+  const store = await openStoreAt(directory);
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }

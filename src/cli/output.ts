@@ -1,6 +1,7 @@
 // How commands speak: results to standard output as tables or, with --json, as JSON lines; everything else to standard error.
 import Table from "cli-table3";
 import { SluiceError, type ErrorCode } from "../core/errors.ts";
+import { ConfigurationError } from "../settings/problems.ts";
 
 export const exitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
 
@@ -51,6 +52,10 @@ export function failure(error: unknown): number {
       `sluice: unexpected ${error instanceof Error ? error.constructor.name : typeof error}\n${places.slice(0, 8).join("\n")}`,
     );
     return exitCodes.refused;
+  }
+  if (error instanceof ConfigurationError) {
+    tell(`sluice: ${error.message}`);
+    return exitCodes.usage;
   }
   const { where, hint } = error.detail;
   tell(

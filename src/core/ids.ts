@@ -1,6 +1,7 @@
 // Identifiers: random ones from an injected source, derived ones by HMAC-SHA-256 under the deployment's id key, so that
 // no identifier of Sluice's own says anything about a patient.
 import { createHash, createHmac, randomBytes } from "node:crypto";
+import { secretKey } from "./secret-key.ts";
 
 /** Returns `size` random bytes. Injected, so that tests repeat. */
 export type Random = (size: number) => Buffer;
@@ -14,9 +15,9 @@ export function newId(random: Random): string {
 
 /** HMAC-SHA-256 over the parts (length-prefixed, so that no two lists collide), base64url, 43 characters. */
 export function hmacId(key: Buffer, ...parts: readonly string[]): string {
-  const mac = createHmac("sha256", key);
-  for (const part of parts) mac.update(`${Buffer.byteLength(part)}:`).update(part);
-  return mac.digest("base64url");
+  let text = "";
+  for (const part of parts) text += `${Buffer.byteLength(part)}:${part}`;
+  return createHmac("sha256", secretKey(key)).update(text).digest("base64url");
 }
 
 /** SHA-256 of text or bytes, base64url. */

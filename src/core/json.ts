@@ -26,6 +26,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** JSON with sorted member names and no white space (RFC 8785 for the strings, integers and booleans used here). */
 export function canonicalJson(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`;
   if (isJsonObject(value)) {
     const members = Object.keys(value)

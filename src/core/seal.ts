@@ -3,6 +3,7 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { SluiceError } from "./errors.ts";
 import type { Random } from "./ids.ts";
+import { secretKey } from "./secret-key.ts";
 
 const ivBytes = 12;
 const tagBytes = 16;
@@ -10,7 +11,7 @@ const tagBytes = 16;
 /** Base64 of iv ‖ tag ‖ ciphertext. `context` must be given again to open it. */
 export function seal(key: Buffer, plaintext: Buffer | string, context: string, random: Random): string {
   const iv = random(ivBytes);
-  const cipher = createCipheriv("aes-256-gcm", key, iv).setAAD(Buffer.from(context));
+  const cipher = createCipheriv("aes-256-gcm", secretKey(key), iv).setAAD(Buffer.from(context));
   const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);
   return Buffer.concat([iv, cipher.getAuthTag(), body]).toString("base64");
 }
@@ -19,7 +20,7 @@ export function seal(key: Buffer, plaintext: Buffer | string, context: string, r
 export function unseal(key: Buffer, sealed: string, context: string): Buffer {
   const bytes = Buffer.from(sealed, "base64");
   try {
-    const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, ivBytes))
+    const decipher = createDecipheriv("aes-256-gcm", secretKey(key), bytes.subarray(0, ivBytes))
       .setAAD(Buffer.from(context))
       .setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes));
     return Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]);

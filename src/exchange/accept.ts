@@ -9,6 +9,7 @@ const wakeAtMost = 200;
 export async function acceptRows(gateway: Gateway, rows: readonly NewRow[]): Promise<number> {
   if (rows.length === 0) return 0;
   const answers = await gateway.store.ledger.accept(rows);
+  await gateway.pausePoint?.("accepted", rows[0]?.id ?? "");
   const accepted = rows.filter((_row, index) => answers[index] === "accepted");
   const lanes = new Set(accepted.map((row) => row.lane));
   if (lanes.size <= wakeAtMost) await Promise.all([...lanes].map((lane) => wake(gateway, lane)));

@@ -47,7 +47,7 @@ export const causes = {
   "destination-gone": {
     owner: "EHR analyst",
     text: "the linked record at the destination no longer exists",
-    fix: `restore it at the destination, or break the link, ${retry}`,
+    fix: `restore it at the destination, ${retry}`,
   },
   "two-patients": {
     owner: "EHR analyst",

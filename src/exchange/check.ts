@@ -1,5 +1,6 @@
 // Stage: what does not depend on the patient: environments, scope, purpose, agreements. Asked again at every run, so that
 // an agreement that ended yesterday stops what was queued the day before (DESIGN invariant 4).
+import type { Agreement, ChannelResource } from "../core/configuration.ts";
 import type { Reason } from "../core/decision.ts";
 import { judgeAgreement } from "../policy/agreement.ts";
 import { decide, type Finding } from "../policy/decision.ts";
@@ -29,14 +30,30 @@ function environment(run: Run): Reason {
   };
 }
 
+const lately = new WeakMap<
+  ChannelResource,
+  { readonly second: number; readonly of: readonly Agreement[]; readonly findings: readonly Finding[] }
+>();
+
+/** Agreements begin and end with a day, so the findings hold for the second they were made in. */
 function agreements(run: Run): readonly Finding[] {
+  const second = Math.floor(run.gateway.clock.now() / 1000);
+  const of = run.active.configuration.agreements;
+  const known = lately.get(run.resource);
+  if (known?.second === second && known.of === of) return known.findings;
+  const findings = judgeAgreements(run, second * 1000);
+  lately.set(run.resource, { second, of, findings });
+  return findings;
+}
+
+function judgeAgreements(run: Run, now: number): readonly Finding[] {
   const { configuration } = run.active;
   const { from, to, purpose, kind } = run.channel;
   const common = {
     agreements: configuration.agreements,
     purpose,
     resourceType: run.resource.type,
-    at: run.gateway.clock.now(),
+    at: now,
     timeZone: configuration.timeZone,
   };
   const feed = kind === "feed";

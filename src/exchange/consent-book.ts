@@ -51,7 +51,8 @@ export class ConsentBook {
     const sealed = gone ? "" : seal(this.#keys.data, JSON.stringify(report.resource), context, this.#random);
     const { system, id, version, subject } = report;
     const news = await this.#facts.putConsent({ system, id, version, subject, sealed, gone });
-    if (news || !this.#subjectOf.has(context)) this.#remember(report, report.resource);
+    // Always, not only when the store calls it news: another process may have stored it first.
+    this.#remember(report, report.resource);
     return news;
   }
 

@@ -13,7 +13,8 @@ import { knownDestination, type Destination } from "./destination.ts";
 import { contentOf, fetchSource } from "./fetch.ts";
 import type { Gateway } from "./gateway.ts";
 import { Judged } from "./judge.ts";
-import { feedSubject, judgeSubject } from "./judge-subject.ts";
+import { needFreshConsents } from "./freshness.ts";
+import { feedSubject, judgeKnown } from "./judge-subject.ts";
 import { dryLane } from "./lane.ts";
 import { findMatch } from "./match.ts";
 import { compare } from "./merge.ts";
@@ -38,7 +39,10 @@ export interface DryRun {
   readonly source: JsonObject | undefined;
   /** The exact reduced resource; undefined when nothing would leave. */
   readonly leaves: JsonObject | undefined;
+  /** Empty also when the run stopped before anything was reduced: then `leaves` is undefined. */
   readonly withheld: readonly string[];
+  /** CRM sources: which FHIR element each mapped field becomes, by field name. */
+  readonly becomes: Readonly<Record<string, { readonly element: string; readonly value: Json | undefined }>>;
   readonly destination: { readonly found: string; readonly differences: readonly Difference[] } | undefined;
   /** In plain words what would become of the exchange. */
   readonly end: string;
@@ -59,17 +63,20 @@ export async function dryRun(gateway: Gateway, request: DryRunRequest): Promise<
     source: undefined,
     leaves: undefined,
     withheld: [],
+    becomes: {},
     destination: undefined,
     end: "would be delivered",
   };
   try {
-    const run = startRun(gateway, rowOf(gateway, request), dryLane(gateway.store.ledger, gateway.clock));
+    const run = startRun(gateway, rowOf(gateway, request), dryLane(gateway.store.ledger, gateway.clock), "also-off");
     const agreements = checkChannel(run);
     seen.gates = agreements;
     const source = request.record ?? (await fetchSource(run));
     seen.source = contentOf(source);
-    if (run.channel.kind === "feed") await feedStages(run, source, agreements, seen);
-    else await syncStages(syncRun(run), request, source, agreements, seen);
+    if (run.channel.kind === "feed") {
+      if (request.live) await needFreshConsents(gateway, run.channel);
+      await feedStages(run, source, agreements, seen);
+    } else await syncStages(syncRun(run), request, source, agreements, seen);
   } catch (error) {
     conclude(error, seen);
   }
@@ -79,7 +86,7 @@ export async function dryRun(gateway: Gateway, request: DryRunRequest): Promise<
 type Seen = { -readonly [K in keyof DryRun]: DryRun[K] };
 
 async function feedStages(run: Run, source: SourceRecord, agreements: readonly Finding[], seen: Seen): Promise<void> {
-  const judged = await judgeSubject(run, await feedSubject(run, source), source, agreements);
+  const judged = judgeKnown(run, await feedSubject(run, source), source, agreements);
   seen.gates = judged.permit.decision.reasons;
   const minimal = await deidentifyJudged(run, judged);
   seen.leaves = Minimal.open(minimal);
@@ -95,7 +102,8 @@ async function syncStages(
   seen: Seen,
 ): Promise<void> {
   const subject = await recordsOfSubject(run, source);
-  const judged = await judgeSubject(run, subject, source, agreements);
+  if (request.live) await needFreshConsents(run.gateway, run.channel);
+  const judged = judgeKnown(run, subject, source, agreements);
   seen.gates = judged.permit.decision.reasons;
   const converted = await convertRecord(run, Judged.open(judged));
   const minimal = reduceConverted(
@@ -104,6 +112,10 @@ async function syncStages(
   );
   seen.leaves = Minimal.open(minimal).resource;
   seen.withheld = minimal.withheld;
+  const left = Minimal.open(minimal).values;
+  seen.becomes = Object.fromEntries(
+    run.mapping.fields.map(({ name, element }) => [name, { element, value: left.get(name) }]),
+  );
   seen.gates = [...seen.gates, reduced];
   if (!request.live) return;
   const destination = await lookUp(run, minimal);

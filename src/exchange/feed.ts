@@ -4,7 +4,7 @@
 import type { AuditEntry } from "../audit/entry.ts";
 import { hmacId, newId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { SourceRecord } from "../core/records.ts";
+import { openStates, type SourceRecord } from "../core/records.ts";
 import { seal, unseal } from "../core/seal.ts";
 import { quarantine } from "./causes.ts";
 import { checkChannel } from "./check.ts";
@@ -102,7 +102,9 @@ export async function finishBatch(run: Run, head: Row): Promise<void> {
   if (!intent || !applied) return;
   const end = { state: "done", cause: undefined, at: run.gateway.clock.now() } as const;
   for (const id of intent.members ?? []) {
-    if (id !== head.id) run.lane.kept(await ledger.finish(id, end, [], run.lane.hold));
+    // A crash may have come between two members: those that ended before it are passed over, the lane is not lost.
+    const row = id === head.id ? undefined : await ledger.get(id);
+    if (row && openStates.includes(row.state)) run.lane.kept(await ledger.finish(id, end, [], run.lane.hold));
   }
   if (intent.blob !== undefined) await blobs.erase(intent.blob);
   const entry = await auditRun(run, "outcome", {

@@ -22,8 +22,18 @@ export async function judgeSubject(
   source: SourceRecord,
   agreements: readonly Finding[],
 ): Promise<Judged<SourceRecord>> {
+  await needFreshConsents(run.gateway, run.channel);
+  return judgeKnown(run, subject, source, agreements);
+}
+
+/** The same on the consents that are on file now, however old. */
+export function judgeKnown(
+  run: Run,
+  subject: Subject,
+  source: SourceRecord,
+  agreements: readonly Finding[],
+): Judged<SourceRecord> {
   const { gateway, channel } = run;
-  await needFreshConsents(gateway, channel);
   // The version is taken before the decision: what changes in between makes the check in the instant of sending fail.
   const version = versionNow(gateway, { channel, subjects: subject.records });
   const decision = decide([...agreements, testPatient(run, source), ...consentFindings(run, subject, source)]);

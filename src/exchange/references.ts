@@ -57,10 +57,12 @@ async function mapReferences(
   values: FieldValues,
   change: (value: Json, target: string) => Promise<Json>,
 ): Promise<FieldValues> {
+  const references = run.mapping.fields.filter((field) => field.isReference && values.has(field.name));
+  if (references.length === 0) return values;
   const changed = new Map(values);
-  for (const field of run.mapping.fields) {
+  for (const field of references) {
     const value = values.get(field.name);
-    if (!field.isReference || value === undefined) continue;
+    if (value === undefined) continue;
     changed.set(field.name, await change(value, field.target ?? "Patient"));
   }
   return changed;

@@ -27,8 +27,14 @@ export interface Subject {
 export async function resolveSubject(run: SyncRun): Promise<Subject> {
   const isPerson = run.mapping.declaration.subject === "self";
   const personRecord = isPerson ? run.row.source : await visitPerson(run);
-  const person = await personFor(run, personRecord, isPerson);
-  const link = await run.gateway.store.links.pairOf(personRecord, run.channel.to);
+  const { links } = run.gateway.store;
+  const [known, linked] = await Promise.all([
+    links.personOf(personRecord),
+    links.pairOf(personRecord, run.channel.to),
+  ]);
+  const person = known ?? (isPerson ? await introducePerson(run) : undefined);
+  // A person introduced just now may have been linked meanwhile by the other side's exchange.
+  const link = known === undefined ? await links.pairOf(personRecord, run.channel.to) : linked;
   const waits = isPerson ? ownLane(run.gateway, run.row.source) : visitsLane(run.gateway, run.channel, personRecord);
   const lane = person !== undefined && (isPerson || link) ? person : waits;
   await moveTo(run, lane);
@@ -43,12 +49,6 @@ export async function recordsOfSubject(run: SyncRun, record: SourceRecord): Prom
   const link = await run.gateway.store.links.pairOf(personRecord, run.channel.to);
   const person = await run.gateway.store.links.personOf(personRecord);
   return { person, records: link ? link.records : [personRecord], personRecord };
-}
-
-async function personFor(run: SyncRun, record: RecordRef, introduce: boolean): Promise<string | undefined> {
-  const known = await run.gateway.store.links.personOf(record);
-  if (known !== undefined || !introduce) return known;
-  return introducePerson(run);
 }
 
 /** Claims the record (and its name and birth date, if they identify anybody) for a person, in the right lane. */

@@ -53,6 +53,7 @@ export class Rhythm {
 
   start(): void {
     this.#every(sweepMs, () => this.#worker.sweep());
+    this.#every(sweepMs, () => this.#worker.overtake());
     this.#every(probeMs, () => this.#probe());
     this.#every(minuteMs, () => this.#refusals.flush());
     this.#every(minuteMs, () => this.#watchAgreements());

@@ -61,12 +61,12 @@ export function isFhir(active: Active, system: string): boolean {
 }
 
 /** Starts a run; a row whose channel is gone goes to a person, one whose channel is off waits as cancelled. */
-export function startRun(gateway: Gateway, row: Row, lane: HeldLane): Run {
+export function startRun(gateway: Gateway, row: Row, lane: HeldLane, mode?: "also-off"): Run {
   const { active } = gateway;
   const channel = active.configuration.channels.get(row.channel);
   const resource = channel && resourceOf(active, channel, row.source);
   if (!channel || !resource) throw quarantine("configuration-gone", { channel: row.channel });
-  if (channel.mode === "off") throw ended("cancelled", "channel-off");
+  if (channel.mode === "off" && mode !== "also-off") throw ended("cancelled", "channel-off");
   return { gateway, active, row, lane, channel, resource, n: row.attempt + 1 };
 }
 

@@ -44,7 +44,7 @@ function judgeField(
   hash: HashValue,
 ): Verdict {
   if (source === undefined || destination === undefined) return "leave";
-  if (canonicalJson(source) === canonicalJson(destination)) return "equal";
+  if (source === destination || canonicalJson(source) === canonicalJson(destination)) return "equal";
   const destinationMoved = base === undefined || hash(field.name, destination) !== base;
   if (source === null) return field.onEmpty === "clear" && base !== undefined && !destinationMoved ? "write" : "leave";
   if (destination === null) return base !== undefined && hash(field.name, source) === base ? "leave" : "write";

@@ -1,5 +1,6 @@
 // Runs lanes: takes one, runs its due rows in order, gives it back. The queue's wake-ups make this fast, the sweep makes it
-// certain: every second it wakes the lanes that have due rows and no live holder (SYNC.md section 3).
+// certain: every second it wakes the lanes that have due rows and no holder, and lanes of stalled holders are taken over
+// (SYNC.md section 3).
 import { asSluiceError } from "../core/errors.ts";
 import { conclude, readBackDue, type Verdict } from "./conclude.ts";
 import { finishBatch, runFeed } from "./feed.ts";
@@ -74,8 +75,7 @@ export class Worker {
     const current = (await store.versions.current()) === active.configuration.hash;
     if (current !== this.#takesNewWork && !this.#stopped) this.#turn(current);
     if (!this.#takesNewWork) return 0;
-    const lanes = new Set(await store.ledger.due(clock.now(), sweepLimit, this.#pausedChannels()));
-    for (const lane of await this.#stalled()) lanes.add(lane);
+    const lanes = await store.ledger.due(clock.now(), sweepLimit, this.#pausedChannels());
     let woken = 0;
     for (const lane of lanes) {
       const before = this.#woken.get(lane);
@@ -85,6 +85,15 @@ export class Worker {
       woken += 1;
     }
     return woken;
+  }
+
+  /**
+   * Takes over lanes whose holder has stalled, here and now: while the holder's process lives the queue counts its job as
+   * active, and keeps back every wake-up of that lane.
+   */
+  async overtake(): Promise<void> {
+    if (!this.#takesNewWork) return;
+    await Promise.all((await this.#stalled()).map((lane) => this.run(lane)));
   }
 
   /** Lanes under way end after their current row. */

@@ -72,7 +72,7 @@ function errorHandler(gateway: Gateway, refusals: Refusals): ErrorRequestHandler
       next(error);
       return;
     }
-    const known = fromBodyParser(error) ?? asSluiceError(error);
+    const known = fromParser(error) ?? asSluiceError(error);
     const id = newId(gateway.random);
     const status = statuses[known.code] ?? 500;
     if (status === 401) refusals.count(`webhook:${known.code}`);
@@ -85,8 +85,9 @@ function errorHandler(gateway: Gateway, refusals: Refusals): ErrorRequestHandler
   };
 }
 
-/** Errors of express's own body parser carry the body; only their kind is kept. */
-function fromBodyParser(error: unknown): SluiceError | undefined {
+/** Errors of express's own parsers carry what was sent; only their kind is kept. */
+function fromParser(error: unknown): SluiceError | undefined {
+  if (error instanceof URIError) return new SluiceError("input-malformed", "the path cannot be decoded");
   if (!(error instanceof Error) || error instanceof SluiceError || !("type" in error)) return undefined;
   if (error.type === "entity.too.large") return new SluiceError("input-too-large", "the body is too large");
   return new SluiceError("input-malformed", "the body cannot be read", {

@@ -8,9 +8,13 @@ export type Refuse = (problem: string, hint: string) => SluiceError;
 // FHIR allows no characters below 32 but tab, CR and LF (datatypes.html#string); 127–159 have no meaning in text either.
 const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
+// Of plain ASCII without a space at either end every step below makes the same text again.
+const plain = /^[!-~](?:[ -~]*[!-~])?$/;
+
 /** NFC, trimmed, line ends \n; empty becomes null. Refuses control characters and halves of surrogate pairs. */
 export function normalText(value: Json, refuse: Refuse): string | null {
   if (typeof value !== "string") throw refuse("is no text", "map a text field");
+  if (plain.test(value)) return value;
   if (control.test(value) || !value.isWellFormed()) {
     throw refuse("has control or broken characters in it", "remove them from the record");
   }

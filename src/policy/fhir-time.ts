@@ -73,9 +73,19 @@ function dayStart(year: number, month: number, day: number, timeZone: string): n
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
+const lately = new Map<string, { readonly second: number; readonly offset: number }>();
 
-/** Milliseconds that the zone is ahead of UTC at that moment. */
+/** Milliseconds that the zone is ahead of UTC at that moment; changes on whole seconds only, so the last one is kept. */
 function offsetAt(at: number, timeZone: string): number {
+  const second = Math.floor(at / 1000);
+  const known = lately.get(timeZone);
+  if (known?.second === second) return known.offset;
+  const offset = findOffset(at, timeZone);
+  lately.set(timeZone, { second, offset });
+  return offset;
+}
+
+function findOffset(at: number, timeZone: string): number {
   let format = formats.get(timeZone);
   if (!format) {
     const style = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" } as const;

@@ -143,7 +143,7 @@ function checkIdentity(read: Read<"system">, module: ConnectorModule, { problems
     problem(
       read.file.where(["identity"]),
       `"identity" does not say who the system is: ${words}`,
-      "npx sluice connect shows what the system says of itself",
+      "npx sluice doctor shows what the system says of itself",
     ),
   );
 }

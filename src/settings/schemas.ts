@@ -181,6 +181,11 @@ export const mappingSchema = z.strictObject({
         required: z.boolean().optional(),
         onEmpty: z.enum(["keep", "clear"]).optional(),
         direction: z.enum(["both", "to-fhir", "to-crm"]).optional(),
+        maxLength: z
+          .int()
+          .min(1)
+          .optional()
+          .describe("Characters that the CRM field takes; longer is refused, not cut"),
       }),
     )
     .min(1),

@@ -62,7 +62,10 @@ export class Users {
     this.#numbers += 1;
     const street = `${this.#numbers} ${this.#population.canaries.name()} Street`;
     truth.values["street"] = street;
-    this.#saveEhr("Patient", patient.id, (one) => ({ ...one, address: [{ ...first(one["address"]), line: [street] }] }));
+    this.#saveEhr("Patient", patient.id, (one) => ({
+      ...one,
+      address: [{ ...first(one["address"]), line: [street] }],
+    }));
     return true;
   }
 
@@ -78,8 +81,8 @@ export class Users {
 
   #saveEhr(type: string, id: string, change: Parameters<Sandboxes["ehr"]["edit"]>[2]): void {
     const saved = this.#sandboxes.ehr.edit(type, id, change);
-    const meta = saved["meta"];
-    this.#traffic.usersOwn(type, id, isJsonObject(meta) ? String(meta["versionId"]) : "");
+    const version = isJsonObject(saved["meta"]) ? saved["meta"]["versionId"] : undefined;
+    this.#traffic.usersOwn(type, id, typeof version === "string" ? version : "");
   }
 
   #any<T>(from: readonly T[]): T | undefined {

@@ -201,7 +201,7 @@ class FaultRun {
   #faults(): readonly (() => Promise<void>)[] {
     const { kills, stalls, redis, flushes = 0 } = this.#options;
     const faults = [
-      ...Array.from({ length: kills }, (_, n) => () => this.#kill(redis === undefined && n % 3 === 2)),
+      ...Array.from({ length: kills }, (_, n) => () => this.#kill(n, redis === undefined && n % 3 === 2)),
       ...Array.from({ length: stalls }, (_, n) => () => this.#stall(n)),
       ...Array.from({ length: flushes }, () => () => this.#flush()),
     ];
@@ -212,10 +212,16 @@ class FaultRun {
     return faults;
   }
 
-  async #kill(loseQueue: boolean): Promise<void> {
+  /** Every second one as soon as an exchange has come to a certain point, one point after the other; the rest at any time. */
+  async #kill(n: number, loseQueue: boolean): Promise<void> {
+    const point = points[(n >> 1) % points.length] ?? "recorded";
+    if (n % 2 === 0) await Promise.race([this.#child?.reach(point), delay(5_000, undefined, { ref: false })]);
     await this.#child?.kill();
     const inFlight = this.#view.open().filter((row) => row.state !== "queued");
-    this.#note(loseQueue ? "SIGKILL, queue directory deleted" : "SIGKILL", inFlight.map((row) => row.id));
+    this.#note(
+      loseQueue ? "SIGKILL, queue directory deleted" : "SIGKILL",
+      inFlight.map((row) => row.id),
+    );
     if (loseQueue) await rm(layout(this.#settings.data).queue, { recursive: true, force: true });
     await this.#start();
   }
@@ -224,9 +230,13 @@ class FaultRun {
     const stall: Stall =
       n % 3 === 2
         ? { how: "block", point: points[1 + this.#random.int(points.length - 1)] ?? "judged", ms: blockMs }
-        : { how: "hold", point: n % 3 === 0 ? "recorded" : this.#random.pick(["recorded", "sent", "applied"]), ms: holdMs };
+        : {
+            how: "hold",
+            point: n % 3 === 0 ? "recorded" : this.#random.pick(["recorded", "sent", "applied"]),
+            ms: holdMs,
+          };
     const at = Date.now();
-    const stood = await Promise.race([this.#child?.stall(stall), delay(30_000)]);
+    const stood = await Promise.race([this.#child?.stall(stall), delay(30_000, undefined, { ref: false })]);
     if (!stood) throw new Error(`no exchange came to the point ${stall.point} within 30 s`);
     const words = stall.how === "hold" ? "one drainer held" : "event loop blocked";
     this.#traffic.happened.push({ what: `${words} beyond the lease`, at, rows: [stood.exchange] });
@@ -238,7 +248,10 @@ class FaultRun {
     const due = this.#view.open().filter((row) => row.next <= Date.now());
     const gone = await flush(redis.url, redis.prefix);
     if (gone === 0) throw new Error("there was nothing to flush: the run does not use Redis");
-    this.#note("Redis emptied", due.map((row) => row.id));
+    this.#note(
+      "Redis emptied",
+      due.map((row) => row.id),
+    );
   }
 
   #note(what: string, rows: readonly string[]): void {
@@ -329,7 +342,9 @@ class FaultRun {
 function summary(happened: readonly Happened[], view: LedgerView): Report["faults"] {
   const ended = view.endedAt(happened.flatMap((one) => one.rows));
   return [...Map.groupBy(happened, (one) => one.what)].map(([what, ones]) => {
-    const times = ones.flatMap(({ at, rows }) => rows.flatMap((row) => (ended.has(row) ? [(ended.get(row) ?? 0) - at] : [])));
+    const times = ones.flatMap(({ at, rows }) =>
+      rows.flatMap((row) => (ended.has(row) ? [(ended.get(row) ?? 0) - at] : [])),
+    );
     const sorted = times.filter((ms) => ms >= 0).sort((a, b) => a - b);
     return { what, times: ones.length, medianMs: sorted[Math.floor(sorted.length / 2)] };
   });

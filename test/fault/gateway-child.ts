@@ -14,6 +14,8 @@ export interface GatewayChild {
   kill(): Promise<void>;
   /** Resolves with the exchange that stood still, once it goes on; undefined when the process died before. */
   stall(stall: Stall): Promise<{ readonly exchange: string } | undefined>;
+  /** Resolves with the exchange that has come to a point, where it stays; undefined when the process died before. */
+  reach(point: Stall["point"]): Promise<string | undefined>;
   /** Asks for an orderly end; resolves with the exit code. */
   stop(): Promise<number | null>;
 }
@@ -31,23 +33,26 @@ export async function startGateway(settings: string, log: string): Promise<Gatew
       resolve(code);
     }),
   );
-  const ready = await Promise.race([heard(child, (message) => "ready" in message), gone]);
-  if (ready === null || typeof ready === "number" || !("ready" in ready)) {
-    throw new Error(`the gateway did not start (exit ${String(ready)}); see ${log}`);
-  }
+  const ready = await Promise.race([heard(child, (one) => ("ready" in one ? one.ready : undefined)), gone]);
+  if (ready === null || typeof ready === "number")
+    throw new Error(`the gateway did not start (exit ${ready}); see ${log}`);
   return {
-    address: ready.ready,
+    address: ready,
     async kill() {
       child.kill("SIGKILL");
       await gone;
     },
     async stall(stall) {
-      const resumed = heard(child, (message) => "resumed" in message);
+      const resumed = heard(child, (one) => ("resumed" in one ? { exchange: one.resumed } : undefined));
       send(child, { stall });
-      const message = await Promise.race([resumed, gone]);
-      return message !== null && typeof message === "object" && "resumed" in message
-        ? { exchange: message.resumed }
-        : undefined;
+      const first = await Promise.race([resumed, gone]);
+      return typeof first === "object" && first !== null ? first : undefined;
+    },
+    async reach(point) {
+      const stalled = heard(child, (one) => ("stalled" in one ? one.stalled : undefined));
+      send(child, { stall: { how: "hold", point, ms: 3_600_000 } });
+      const first = await Promise.race([stalled, gone]);
+      return typeof first === "string" ? first : undefined;
     },
     stop() {
       send(child, { stop: true });
@@ -56,12 +61,14 @@ export async function startGateway(settings: string, log: string): Promise<Gatew
   };
 }
 
-function heard(child: ChildProcess, wanted: (message: FromGateway) => boolean): Promise<FromGateway> {
+/** The first message of which `read` makes something. */
+function heard<T>(child: ChildProcess, read: (message: FromGateway) => T | undefined): Promise<T> {
   return new Promise((resolve) => {
     const listen = (message: FromGateway): void => {
-      if (!wanted(message)) return;
+      const found = read(message);
+      if (found === undefined) return;
       child.off("message", listen);
-      resolve(message);
+      resolve(found);
     };
     child.on("message", listen);
   });

@@ -33,9 +33,7 @@ export interface Stall {
 
 export type ToGateway = { readonly stall: Stall } | { readonly stop: true };
 export type FromGateway =
-  | { readonly ready: string }
-  | { readonly stalled: string; readonly how: Stall["how"] }
-  | { readonly resumed: string };
+  { readonly ready: string } | { readonly stalled: string; readonly how: Stall["how"] } | { readonly resumed: string };
 
 const settings = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as GatewaySettings;
 let stall: Stall | undefined;
@@ -77,7 +75,7 @@ async function pausePoint(point: PausePoint, exchange: string): Promise<void> {
   stall = undefined;
   tell({ stalled: exchange, how });
   if (how === "hold") await delay(ms);
-  else for (const until = performance.now() + ms; performance.now() < until; );
+  else for (const until = performance.now() + ms; performance.now() < until;);
   tell({ resumed: exchange });
 }
 

@@ -1,7 +1,7 @@
 // What must hold after a run (DESIGN section 4: 2, 5, 7, 9, 10, 12), as pure checks over a snapshot. Each names what it
 // found; an empty list means that all held.
 import type { Truth } from "./population.ts";
-import { editedIn, type Values } from "./readings.ts";
+import { editedIn } from "./readings.ts";
 import type { Held, Snapshot, Version } from "./snapshot.ts";
 
 export interface Expected {
@@ -52,7 +52,9 @@ function equalToTheLastEdit(snapshot: Snapshot, expected: Expected): readonly st
         const now = one.versions.at(-1)?.values ?? {};
         return Object.keys(values)
           .filter((name) => now[name] !== values[name])
-          .map((name) => `10: ${name} of ${kind} ${key} in the ${side} is ${now[name] ?? "-"}, not ${values[name] ?? "-"}`);
+          .map(
+            (name) => `10: ${name} of ${kind} ${key} in the ${side} is ${now[name] ?? "-"}, not ${values[name] ?? "-"}`,
+          );
       }),
     ),
   );
@@ -105,13 +107,15 @@ function inOrder({ records }: Snapshot): readonly string[] {
           const seen = sequence(there.versions, name);
           return isSubsequence(seen, history) && seen.at(-1) === history.at(-1)
             ? []
-            : [`10: ${name} of ${at.kind} ${at.key ?? ""}: ${there.side} saw ${seen.join(" → ")}; history ${history.join(" → ")}`];
+            : [
+                `10: ${name} of ${at.kind} ${at.key ?? ""}: ${there.side} saw ${seen.join(" → ")}; history ${history.join(" → ")}`,
+              ];
         }),
     ),
   );
 }
 
-function sequence(versions: readonly Version[], name: keyof Values & string): readonly string[] {
+function sequence(versions: readonly Version[], name: string): readonly string[] {
   const values = versions.map((version) => version.values[name] ?? "-");
   return values.filter((value, index) => value !== values[index - 1]);
 }

@@ -27,14 +27,21 @@ export class LedgerView {
   /** Rows that are not at their end. */
   open(): readonly OpenRow[] {
     const sql = "SELECT id, state, next FROM rows WHERE state IN ('queued', 'sending', 'applied')";
-    return this.#all(sql).map((row) => ({ id: String(row["id"]), state: String(row["state"]), next: Number(row["next"]) }));
+    return this.#all(sql).map((row) => ({
+      id: String(row["id"]),
+      state: String(row["state"]),
+      next: Number(row["next"]),
+    }));
   }
 
   /** Rows by state and cause, for a report. */
   states(): Readonly<Record<string, number>> {
     const sql = "SELECT channel, state, coalesce(grp, cause, '') AS why, count(*) AS n FROM rows GROUP BY 1, 2, 3";
     return Object.fromEntries(
-      this.#all(sql).map((row) => [`${String(row["channel"])} ${String(row["state"])} ${String(row["why"])}`, Number(row["n"])]),
+      this.#all(sql).map((row) => [
+        `${String(row["channel"])} ${String(row["state"])} ${String(row["why"])}`,
+        Number(row["n"]),
+      ]),
     );
   }
 

@@ -84,7 +84,11 @@ export class Population {
     });
   }
 
-  #addVisits(born: Side, person: Person, make: (visit: { start: number; minutes: number; title: string }) => void): void {
+  #addVisits(
+    born: Side,
+    person: Person,
+    make: (visit: { start: number; minutes: number; title: string }) => void,
+  ): void {
     const count = 1 + this.#random.int(2);
     for (let n = 0; n < count; n += 1) {
       const key = `visit-${this.visits.size + 1}`;
@@ -139,4 +143,3 @@ function writable(record: JsonObject): Record<string, Json | undefined> {
 function put(ehr: Sandboxes["ehr"], resource: JsonObject): void {
   ehr.put(resource as Parameters<typeof ehr.put>[0], agoMs);
 }
-

@@ -79,7 +79,8 @@ export function recordsOf({ crm, ehr }: Sandboxes, population: Population, traff
     ...crmHeld("Contact", "person", (fields) => readContact(fields as Parameters<typeof readContact>[0])),
     ...ehrHeld("Patient", "person", readPatient),
   ];
-  for (const { side, id, key } of persons) if (key !== undefined) (side === "crm" ? contactPerson : patientPerson).set(id, key);
+  for (const { side, id, key } of persons)
+    if (key !== undefined) (side === "crm" ? contactPerson : patientPerson).set(id, key);
   return [
     ...persons,
     ...crmHeld("Event", "visit", (fields) =>
