@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { systemClock } from "../src/core/clock.ts";
 import type { Keys } from "../src/core/configuration.ts";
 import { systemRandom } from "../src/core/ids.ts";
+import type { JsonObject } from "../src/core/json.ts";
 import { openConfiguration } from "../src/cli/open.ts";
 import { startEmbedded, type Running } from "../src/embedded.ts";
 import { pollNow } from "../src/exchange/poll.ts";
@@ -17,13 +18,15 @@ import { shareQueue, type SharedQueue } from "./shared-queue.ts";
 
 /** As the demo's, but nothing polls of itself and consents stay fresh for the whole run. */
 const rare = "1h";
+/** Persons only: visits that wait for their person would be tried again during the measurement. */
+const persons = (policy: string): JsonObject => ({ type: "Patient", mapping: "contact-patient", policy });
 const settings = {
   sluice: { retry: { base: "250ms", cap: "5s", maxAttempts: 8 } },
   systems: { crm: { visibleAfter: "500ms" }, ehr: { visibleAfter: "500ms" }, marketing: { visibleAfter: "500ms" } },
   channels: {
-    "crm-to-ehr": { pollEvery: rare, consentMaxAge: rare },
-    "ehr-to-crm": { pollEvery: rare, consentMaxAge: rare },
-    "ehr-to-marketing": { pollEvery: rare, consentMaxAge: rare },
+    "crm-to-ehr": { pollEvery: rare, consentMaxAge: rare, resources: [persons("ehr-treatment")] },
+    "ehr-to-crm": { pollEvery: rare, consentMaxAge: rare, resources: [persons("crm-operations")] },
+    "ehr-to-marketing": { pollEvery: rare, mode: "off" },
   },
 } as const;
 

@@ -121,7 +121,12 @@ async function makePairs(): Promise<readonly Pair[]> {
     random: systemRandom,
     keys,
     active: compile(opened.configuration, opened.connectors),
-    consents: new ConsentBook({ putConsent: () => Promise.resolve(true) } as unknown as Store["facts"], keys, systemRandom, timeZone),
+    consents: new ConsentBook(
+      { putConsent: () => Promise.resolve(true) } as unknown as Store["facts"],
+      keys,
+      systemRandom,
+      timeZone,
+    ),
   } as unknown as Gateway;
   const known = practice.expectations.filter((one) => one.place === "both" && one.trait === "plain");
   const pairs: Pair[] = [];
@@ -176,7 +181,13 @@ async function putConsents(gateway: Gateway, practice: Practice, subject: Record
   for (const consent of practice.consents) {
     const patient = consent["patient"] as JsonObject | undefined;
     if (patient?.["reference"] !== `Patient/${subject.id}`) continue;
-    await gateway.consents.put({ system: "ehr", id: String(consent["id"]), version: "1", subject, resource: consent });
+    await gateway.consents.put({
+      system: "ehr",
+      id: consent["id"] as string,
+      version: "1",
+      subject,
+      resource: consent,
+    });
   }
 }
 

@@ -42,8 +42,10 @@ export async function measurePipeline(options: PipelineOptions): Promise<Pipelin
     options.tell(`${contacts.length} linked contacts are edited a round; recording one round…`);
     const counted = new CountedStore(bed.running.store);
     counted.start();
-    await edits.run(contacts);
-    const calls = counted.stop();
+    let calls: readonly StoreCall[] = [];
+    await edits.run(contacts, () => {
+      calls = counted.stop();
+    });
     const replay = new Replay(await bed.practice.recorded(), options.concurrency);
     const writes = calls.filter((call) => call.writes && call.name !== "ledger.accept");
     const baseline = new Baseline(bed, replay, contacts.length, calls);
@@ -80,8 +82,9 @@ class Edits {
   }
 
   /** Exchanges per second: accepted, woken, run to their end. */
-  async run(contacts: readonly string[]): Promise<number> {
-    const { rows, perSecond } = await this.#round_(contacts);
+  async run(contacts: readonly string[], whenDone: () => void = () => undefined): Promise<number> {
+    const { rows, perSecond } = await this.#edit(contacts);
+    whenDone();
     const ends = await this.#ends(rows);
     const odd = ends.filter((state) => state !== "done");
     if (odd.length > 0) throw new Error(`${odd.length} of ${rows.length} exchanges ended as ${odd[0] ?? "?"}`);
@@ -89,12 +92,12 @@ class Edits {
   }
 
   async thatGoThrough(contacts: readonly string[]): Promise<readonly string[]> {
-    const { rows } = await this.#round_(contacts);
+    const { rows } = await this.#edit(contacts);
     const ends = await this.#ends(rows);
     return contacts.filter((_contact, index) => ends[index] === "done");
   }
 
-  async #round_(contacts: readonly string[]): Promise<{ readonly rows: readonly NewRow[]; readonly perSecond: number }> {
+  async #edit(contacts: readonly string[]): Promise<{ readonly rows: readonly NewRow[]; readonly perSecond: number }> {
     const { running, practice, shared } = this.#bed;
     const { gateway } = running;
     this.#round += 1;

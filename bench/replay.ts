@@ -18,7 +18,8 @@ export class Replay {
     this.#agent = new Agent({ connections, pipelining: 1 });
     const byExchange = new Map<string, RecordedRequest[]>();
     for (const one of recorded) {
-      const [exchange = ""] = (one.headers["x-request-id"] ?? "").split(".");
+      const [exchange = "", attempt] = (one.headers["x-request-id"] ?? "").split(".");
+      if (attempt === undefined) continue; // a poll
       const headers = Object.fromEntries(Object.entries(one.headers).filter(([name]) => kept.has(name)));
       byExchange.set(exchange, [...(byExchange.get(exchange) ?? []), { ...one, headers }]);
     }

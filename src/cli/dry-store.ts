@@ -16,7 +16,8 @@ export function dryStore(store: EmbeddedStore): EmbeddedStore {
       renew: yes,
       release: yes,
     },
-    facts: { ...store.facts, putConsent: () => Promise.resolve(false) },
+    // True: what is read now counts in this run's own book.
+    facts: { ...store.facts, putConsent: yes },
     cursors: {
       get: async (name) => cursors.get(name) ?? (await store.cursors.get(name)),
       move: (name, to) => {

@@ -27,6 +27,7 @@ export interface Offline extends Pick<BuiltGateway, "gateway"> {
 }
 
 export interface OfflineOptions extends Place, OpenOptions {
+  /** Decides what time it is for the gates; systems are signed in to by the machine's own. */
   readonly clock?: Clock;
   /** `dry`: nothing but the audit log is written. `file`: besides, no system is called, so no secret, key or ledger is needed. */
   readonly mode?: "dry" | "file";
@@ -40,11 +41,11 @@ export async function withoutQueue<T>(options: OfflineOptions, work: (offline: O
   const store = options.mode === undefined ? ledger : dryStore(ledger);
   const { configuration, connectors } = opened;
   const log = createLog("warn");
-  const clock = options.clock && { clock: options.clock };
-  const built = buildGateway({ configuration, connectors, keys, store, queue: silentQueue, log, ...clock });
+  const built = buildGateway({ configuration, connectors, keys, store, queue: silentQueue, log });
+  const gateway = { ...built.gateway, ...(options.clock && { clock: options.clock }) };
   try {
-    await built.gateway.consents.load();
-    return await work({ gateway: built.gateway, store });
+    await gateway.consents.load();
+    return await work({ gateway, store });
   } finally {
     await built.stop();
     await close();

@@ -1,6 +1,7 @@
 // Stage: takes notices into the ledger, durably, and only then wakes their lanes.
 import type { Gateway } from "./gateway.ts";
 import type { NewRow } from "./ports.ts";
+import { wokenOf } from "./woken.ts";
 
 /** More accepted rows than this are left to the sweep, which wakes lanes at a steady pace. */
 const wakeAtMost = 200;
@@ -18,9 +19,12 @@ export async function acceptRows(gateway: Gateway, rows: readonly NewRow[]): Pro
 
 /** A wake-up that fails costs a second: the sweep finds the row. */
 async function wake(gateway: Gateway, lane: string): Promise<void> {
+  const woken = wokenOf(gateway);
+  woken.mark(lane);
   try {
     await gateway.queue.wake(lane);
   } catch (error) {
+    woken.forget(lane);
     gateway.log.warn({ error }, "the queue takes no wake-up; the sweep will find the row");
   }
 }

@@ -101,7 +101,8 @@ function unknownBefore(row: Row): { readonly previous?: "unknown" } {
 
 /** The request certainly was not made: back to queued, at once, no attempt counted. */
 async function notSent(run: Run, progress: Progress, row: Row): Promise<Verdict> {
-  if (row.state !== "sending") return "next";
+  // Refused while it read back an earlier attempt: that one's outcome is as unknown as before, and stays so.
+  if (row.state !== "sending" || row.attempt < run.n) return "next";
   const entry = await auditRun(run, "outcome", { person: progress.person, outcome: "not-sent", n: row.attempt });
   await run.gateway.store.audit.append([entry]);
   run.lane.kept(await run.gateway.store.ledger.unsend(row.id, run.lane.hold));

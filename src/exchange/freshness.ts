@@ -15,8 +15,18 @@ export async function needFreshConsents(gateway: Gateway, channel: Channel): Pro
   }
 }
 
+/** When each source is known to have been read: a past reading stays one, so only an answer that is too old is asked for anew. */
+const lastRead = new WeakMap<Gateway, Map<string, number>>();
+
 async function isFresh(gateway: Gateway, system: string, channel: Channel): Promise<boolean> {
+  const read = lastRead.get(gateway) ?? new Map<string, number>();
+  lastRead.set(gateway, read);
+  const isYoung = (at: number | undefined): boolean => {
+    const age = at === undefined ? -1 : gateway.clock.now() - at;
+    return age >= 0 && age <= channel.consentMaxAgeMs;
+  };
+  if (isYoung(read.get(system))) return true;
   const cursor = await gateway.store.cursors.get(pollLane(system, "Consent"));
-  const age = cursor && gateway.clock.now() - cursor.goodAt;
-  return age !== undefined && age >= 0 && age <= channel.consentMaxAgeMs;
+  if (cursor) read.set(system, cursor.goodAt);
+  return isYoung(cursor?.goodAt);
 }

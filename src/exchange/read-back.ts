@@ -13,11 +13,11 @@ import { storeLink } from "./settle.ts";
 
 /** Throws a Stop when two records carry the link id of the attempt. */
 export async function readBack(run: SyncRun): Promise<void> {
-  const { intent, source, state } = run.row;
+  const { intent, source } = run.row;
   if (!intent?.link) return;
   const link = await run.gateway.store.links.pairOf(source, run.channel.to);
   if (intent.operation === "create" && !link) await findCreated(run, intent, intent.link);
-  else if (state === "sending" && link) await keepWritten(run, intent.link.base, link);
+  else if (link) await keepWritten(run, intent.link.base, link);
 }
 
 /** What the attempt wrote is the base: a field that differs from it was changed there since. */

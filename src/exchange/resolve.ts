@@ -21,6 +21,8 @@ export interface Subject {
   readonly records: readonly RecordRef[];
   /** The person's record at the source: the record itself, or the one that a visit names. */
   readonly personRecord: RecordRef;
+  /** A visit whose person was not at the destination when its lane was chosen: from here it must not be written. */
+  readonly waits?: boolean;
 }
 
 /** Throws a Stop when the row must go to another lane first. */
@@ -28,10 +30,7 @@ export async function resolveSubject(run: SyncRun): Promise<Subject> {
   const isPerson = run.mapping.declaration.subject === "self";
   const personRecord = isPerson ? run.row.source : await visitPerson(run);
   const { links } = run.gateway.store;
-  const [known, linked] = await Promise.all([
-    links.personOf(personRecord),
-    links.pairOf(personRecord, run.channel.to),
-  ]);
+  const [known, linked] = await Promise.all([links.personOf(personRecord), links.pairOf(personRecord, run.channel.to)]);
   const person = known ?? (isPerson ? await introducePerson(run) : undefined);
   // A person introduced just now may have been linked meanwhile by the other side's exchange.
   const link = known === undefined ? await links.pairOf(personRecord, run.channel.to) : linked;
@@ -39,7 +38,7 @@ export async function resolveSubject(run: SyncRun): Promise<Subject> {
   const lane = person !== undefined && (isPerson || link) ? person : waits;
   await moveTo(run, lane);
   if (!isPerson && !link) await askForPerson(run, personRecord);
-  return { person, records: link ? link.records : [personRecord], personRecord };
+  return { person, records: link ? link.records : [personRecord], personRecord, waits: !isPerson && !link };
 }
 
 /** The same without claiming, moving or asking for anything: for dry runs. */
@@ -48,7 +47,7 @@ export async function recordsOfSubject(run: SyncRun, record: SourceRecord): Prom
   const personRecord = isPerson ? run.row.source : namedPerson(run, record);
   const link = await run.gateway.store.links.pairOf(personRecord, run.channel.to);
   const person = await run.gateway.store.links.personOf(personRecord);
-  return { person, records: link ? link.records : [personRecord], personRecord };
+  return { person, records: link ? link.records : [personRecord], personRecord, waits: !isPerson && !link };
 }
 
 /** Claims the record (and its name and birth date, if they identify anybody) for a person, in the right lane. */

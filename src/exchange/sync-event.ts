@@ -35,7 +35,9 @@ export async function runSyncEvent(run: SyncRun, progress: { subject?: Subject; 
   const converted = await at(run, "convert", () => convertJudged(run, judged));
   const minimal = await at(run, "reduce", () => reduceConverted(run, converted));
   const person = subject.person;
-  if (person === undefined) throw waiting("person-not-linked");
+  // The person may have been linked just now, after this visit's lane was chosen. Written from here, outside the person's
+  // lane, the new record's own news could overtake its link and be taken for another visit.
+  if (person === undefined || subject.waits === true) throw waiting("person-not-linked");
   const { merged, base, destination } = await at(run, "merge", async () => {
     const found = await findDestination(run, person, minimal);
     return { ...(await mergeInto(run, minimal, found)), destination: found };

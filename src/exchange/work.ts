@@ -12,23 +12,23 @@ import type { Subject } from "./resolve.ts";
 import { startRun, syncRun, type Run } from "./run.ts";
 import { finishApplied } from "./settle.ts";
 import { runSyncEvent } from "./sync-event.ts";
+import { wokenOf, type Woken } from "./woken.ts";
 
 const sweepLimit = 500;
-const wakeAgainMs = 5_000;
 /** A lane gives way after so many rows, so that a long lane does not hold a drainer for ever. */
 const rowsAtATime = 200;
 
 export class Worker {
   readonly #gateway: Gateway;
   readonly #watch: LaneWatch;
-  /** Lanes woken and not yet run, and since when: the sweep wakes them again only when the queue seems to have lost them. */
-  readonly #woken = new Map<string, number>();
+  readonly #woken: Woken;
   #takesNewWork = true;
   #stopped = false;
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
     this.#watch = new LaneWatch(gateway.clock);
+    this.#woken = wokenOf(gateway);
   }
 
   /** Starts consuming wake-ups. */
@@ -38,7 +38,7 @@ export class Worker {
 
   /** Runs the due rows of one lane, if nobody else holds it. Never throws. */
   async run(lane: string): Promise<void> {
-    this.#woken.delete(lane);
+    this.#woken.forget(lane);
     if (!this.#takesNewWork || lane.startsWith("poll:")) return;
     const { store, clock, active, log } = this.#gateway;
     try {
@@ -78,9 +78,8 @@ export class Worker {
     const lanes = await store.ledger.due(clock.now(), sweepLimit, this.#pausedChannels());
     let woken = 0;
     for (const lane of lanes) {
-      const before = this.#woken.get(lane);
-      if (before !== undefined && clock.monotonic() - before < wakeAgainMs) continue;
-      this.#woken.set(lane, clock.monotonic());
+      if (this.#woken.has(lane)) continue;
+      this.#woken.mark(lane);
       await queue.wake(lane);
       woken += 1;
     }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import type { JsonObject } from "../../src/core/json.ts";
 import { contactOf, eventOf, patientOf } from "./persons.ts";
-import { PracticeRun, until } from "./practice-run.ts";
+import { PracticeRun, textOf, until } from "./practice-run.ts";
 
 interface Sent {
   readonly system?: string;
@@ -129,7 +129,7 @@ describe("bad input", function () {
       const entry = await until("the aggregate entry", async () =>
         (await run.audit()).find((header) => header["cause"] === "webhook:signature-invalid"),
       );
-      assert.match(String(entry["reason"]), /^\d+ refused$/);
+      assert.match(textOf(entry["reason"]), /^\d+ refused$/);
       assert.equal(entry["kind"], "denial");
     });
   });
@@ -156,7 +156,7 @@ describe("bad input", function () {
     it("a patient without a birth date, and a date that is none: a person decides, named by field", async () => {
       run.sandboxes.ehr.put(patientOf(20, { birthDate: "2031-02-28" }));
       const { birthDate: _none, ...undated } = patientOf(21);
-      run.sandboxes.ehr.put(undated as ReturnType<typeof patientOf>);
+      run.sandboxes.ehr.put(undated);
       for (const [id, cause] of [
         ["patient-20", "value-refused"],
         ["patient-21", "no-demographics"],

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Row } from "../../src/exchange/ports.ts";
 import { appointmentOf, contactOf, optOut, patientOf } from "./persons.ts";
-import { PracticeRun, until } from "./practice-run.ts";
+import { PracticeRun, textOf, until } from "./practice-run.ts";
 import { TestClock } from "./test-clock.ts";
 
 const toEhr = (row: Row): boolean => row.channel === "crm-to-ehr";
@@ -18,7 +18,7 @@ interface Person {
 /** Persons who are known to both systems and linked. */
 async function linkedPersons(run: PracticeRun, count: number): Promise<readonly Person[]> {
   const persons = Array.from({ length: count }, (_, n) => ({
-    patient: String(run.sandboxes.ehr.put(patientOf(n))["id"]),
+    patient: run.sandboxes.ehr.put(patientOf(n))["id"],
     contact: run.sandboxes.crm.put("Contact", contactOf(n)),
   }));
   await run.up();
@@ -173,7 +173,7 @@ describe("invariant 4: consent and agreement are judged again at each run and in
       assert.equal(row.state, "denied");
       assert.equal(run.writes, before);
       const denial = (await run.auditOf(row.id)).find((entry) => entry["kind"] === "denial");
-      assert.match(String(denial?.["rule"]), /agreement/);
+      assert.match(textOf(denial?.["rule"]), /agreement/);
     });
 
     it("an agreement that runs a day longer: the same is sent, past midnight", async () => {

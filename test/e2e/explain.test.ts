@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { explain, type ExplainOptions } from "../../src/cli/explain.ts";
 import { parseJson, type JsonObject } from "../../src/core/json.ts";
+import { openStoreAt } from "../../src/embedded.ts";
 import { contactOf, optOut, patientOf } from "./persons.ts";
 import { configDir, PracticeRun } from "./practice-run.ts";
 
@@ -51,7 +52,7 @@ describe("explain", function () {
     const { overrides, env } = run.sandboxes;
     const all = { config: configDir, data: run.data, overrides, env, channel: "ehr-to-crm", json: true, ...options };
     const { text, result: code } = await printedBy(() => explain(all));
-    return { code, text, result: (all.json ? parseJson(text) : {}) as unknown as Result };
+    return { code, text, result: (all.json ? parseJson(text) : {}) as Result };
   }
 
   const traffic = (): readonly number[] => {
@@ -143,6 +144,40 @@ describe("explain", function () {
       assert.ok(
         last.result.gates.filter((gate) => gate.gate === "agreement").every((gate) => gate.outcome === "permit"),
       );
+    });
+
+    it("leaves nothing behind in the ledger, not even asked for another day", async () => {
+      const look = async (): Promise<object> => {
+        const store = await openStoreAt(run.data);
+        try {
+          const types = ["Patient", "Appointment", "Consent"];
+          return {
+            counts: await store.ledger.counts(),
+            paused: (await store.systems.get("ehr")).paused,
+            cursors: await Promise.all(types.map((type) => store.cursors.get(`poll:ehr/${type}`))),
+            audit: await store.audit.head(),
+          };
+        } finally {
+          await store.close();
+        }
+      };
+      const before = await look();
+      await ask({ id: "patient-1", type: "Patient" });
+      const later = await ask({ id: "patient-1", type: "Patient", at: "2027-07-02T12:00:00Z" });
+      assert.equal(later.code, 1);
+      const earlier = await ask({ id: "patient-1", type: "Patient", at: "2026-12-24T12:00:00Z" });
+      assert.equal(earlier.code, 0, earlier.result.end);
+      assert.deepEqual(await look(), before);
+    });
+
+    it("facts that would be too old are read anew first: a consent revoked since then is seen, and still nothing kept", async () => {
+      const later = { id: "patient-1", type: "Patient", at: "2026-12-24T12:00:00Z" };
+      run.sandboxes.ehr.put(optOut("patient-1"));
+      const { code, result } = await ask(later);
+      run.sandboxes.ehr.put({ ...optOut("patient-1"), status: "inactive" });
+      assert.equal(code, 1);
+      assert.equal(result.gates.find((gate) => gate.outcome === "deny")?.gate, "consent", result.end);
+      assert.equal((await ask(later)).code, 0);
     });
 
     it("in words: a table of gates and the result", async () => {

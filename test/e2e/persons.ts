@@ -53,7 +53,7 @@ export function patientOf(n: number, over: JsonObject = {}): Resource {
       },
     ],
     ...over,
-  } as Resource;
+  };
 }
 
 export function eventOf(who: string, over: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
@@ -78,7 +78,7 @@ export function appointmentOf(id: string, patients: readonly string[], over: Jso
     end: "2027-03-02T15:30:00Z",
     participant: patients.map((patient) => ({ actor: { reference: `Patient/${patient}` }, status: "accepted" })),
     ...over,
-  } as Resource;
+  };
 }
 
 const terminology = "http://terminology.hl7.org/CodeSystem";
@@ -94,7 +94,7 @@ export function optOut(patient: string, id = `consent-${patient}`): Resource {
     patient: { reference: `Patient/${patient}` },
     dateTime: "2026-01-05T10:00:00Z",
     policyRule: { coding: [{ system: `${terminology}/v3-ActCode`, code: "OPTOUT" }] },
-  } as Resource;
+  };
 }
 
 function letters(n: number): string {

@@ -9,7 +9,6 @@ import { openConfiguration } from "../../src/cli/open.ts";
 import type { SandboxOptions } from "../../src/connector/sandbox.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Keys } from "../../src/core/configuration.ts";
-import { systemRandom } from "../../src/core/ids.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../../src/core/json.ts";
 import { openStates } from "../../src/core/records.ts";
 import { startEmbedded, type Running } from "../../src/embedded.ts";
@@ -20,8 +19,9 @@ import { pollsOf } from "../../src/exchange/rhythm.ts";
 import type { Stage } from "../../src/exchange/stages.ts";
 import { startSandboxes, type Sandboxes } from "../../src/sandboxes.ts";
 import type { Overrides } from "../../src/settings/files.ts";
-import { loadKeys, makeKeys, type KeyReferences } from "../../src/settings/keys.ts";
 import { pgliteTemplate } from "../backends/pglite-template.ts";
+import { Holds, type Held } from "./holds.ts";
+import { mergeOverrides, shortIntervals, testKeys } from "./settings.ts";
 import { TestClock } from "./test-clock.ts";
 
 export const configDir = fileURLToPath(new URL("../../config", import.meta.url));
@@ -42,56 +42,14 @@ export interface PracticeRunOptions {
   readonly sink?: SandboxOptions;
 }
 
-/** An exchange that stands still between two steps. */
-export interface Held {
-  /** Resolves when it has come to the point. */
-  readonly row: Promise<Row>;
-  release(): void;
-}
-
 export interface Seen {
   readonly stage: Stage;
   readonly exchange: string;
 }
 
-interface Hold extends Held {
-  readonly point: PausePoint;
-  readonly wanted: (row: Row) => boolean;
-  taken: boolean;
-  readonly reach: (row: Row) => void;
-  readonly released: Promise<void>;
-}
-
-const short: Overrides = {
-  sluice: { retry: { base: "50ms", cap: "500ms", maxAttempts: 8 }, lease: "8s" },
-  systems: {
-    crm: { visibleAfter: "100ms", timeout: "4s" },
-    ehr: { visibleAfter: "100ms", timeout: "4s" },
-    marketing: { visibleAfter: "100ms", timeout: "4s" },
-  },
-  channels: {
-    "crm-to-ehr": { pollEvery: "250ms" },
-    "ehr-to-crm": { pollEvery: "250ms" },
-    "ehr-to-marketing": { pollEvery: "300ms" },
-  },
-};
-
-let keysOnce: Promise<{ readonly keys: Keys; readonly references: KeyReferences; readonly dir: string }> | undefined;
-
-/** One set of keys a test process. */
-export function testKeys(): NonNullable<typeof keysOnce> {
-  keysOnce ??= (async () => {
-    const dir = await mkdtemp(join(tmpdir(), "sluice-keys-"));
-    process.once("exit", () => void rm(dir, { recursive: true, force: true }));
-    const { references } = await makeKeys(dir, systemRandom);
-    return { keys: await loadKeys(references, { dir, env: {} }), references, dir };
-  })();
-  return keysOnce;
-}
-
 export class PracticeRun {
   readonly #options: PracticeRunOptions;
-  readonly #holds: Hold[] = [];
+  readonly #holds = new Holds(async (exchange) => (await this.#ready.promise).store.ledger.get(exchange));
   readonly #seen: Seen[] = [];
   readonly #logged: JsonObject[] = [];
   readonly clock: TestClock;
@@ -127,12 +85,12 @@ export class PracticeRun {
     const clock = options.clock ?? new TestClock();
     const now = (): number => clock.now();
     const feed = {
-      "ehr-to-marketing": { ...short.channels?.["ehr-to-marketing"], mode: options.feed ? "live" : "off" },
+      "ehr-to-marketing": { ...shortIntervals.channels?.["ehr-to-marketing"], mode: options.feed ? "live" : "off" },
     };
     const base: Overrides = {
-      ...short,
-      sluice: { ...short.sluice, keys: { ...references, signing: [...references.signing] } },
-      channels: { ...short.channels, ...feed },
+      ...shortIntervals,
+      sluice: { ...shortIntervals.sluice, keys: { ...references, signing: [...references.signing] } },
+      channels: { ...shortIntervals.channels, ...feed },
     };
     const sandboxes = await startSandboxes({
       keys,
@@ -142,7 +100,7 @@ export class PracticeRun {
       crm: { now, ...options.crm },
       ehr: { now, ...options.ehr },
       sink: { now, ...options.sink },
-      overrides: merge(base, options.overrides ?? {}),
+      overrides: mergeOverrides(base, options.overrides ?? {}),
     });
     const data = await mkdtemp(join(tmpdir(), "sluice-e2e-"));
     return new PracticeRun(options, clock, sandboxes, data, keys);
@@ -163,7 +121,7 @@ export class PracticeRun {
         clock: this.clock,
         log: this.#log(),
         trace: (stage, exchange) => this.#seen.push({ stage, exchange }),
-        pausePoint: (point, exchange) => this.#pass(point, exchange),
+        pausePoint: (point, exchange) => this.#holds.pass(point, exchange),
       },
     });
     this.#running = running;
@@ -176,7 +134,7 @@ export class PracticeRun {
 
   /** Stops the gateway; the sandboxes and the data stay. */
   async down(): Promise<void> {
-    for (const hold of this.#holds) hold.release();
+    this.#holds.releaseAll();
     await this.#running?.close();
     this.#running = undefined;
     this.#ready = Promise.withResolvers<Running>();
@@ -208,32 +166,8 @@ export class PracticeRun {
   }
 
   /** Stops the next exchange that fits before the step after `point`. */
-  hold(point: PausePoint, wanted: (row: Row) => boolean = () => true): Held {
-    const reached = Promise.withResolvers<Row>();
-    const released = Promise.withResolvers<void>();
-    const hold: Hold = {
-      point,
-      wanted,
-      taken: false,
-      row: reached.promise,
-      reach: reached.resolve,
-      released: released.promise,
-      release: released.resolve,
-    };
-    this.#holds.push(hold);
-    return hold;
-  }
-
-  async #pass(point: PausePoint, exchange: string): Promise<void> {
-    const free = this.#holds.filter((hold) => hold.point === point && !hold.taken);
-    if (free.length === 0) return;
-    const { store } = await this.#ready.promise;
-    const row = await store.ledger.get(exchange);
-    const hold = row && free.find((one) => !one.taken && one.wanted(row));
-    if (!row || !hold) return;
-    hold.taken = true;
-    hold.reach(row);
-    await hold.released;
+  hold(point: PausePoint, wanted?: (row: Row) => boolean): Held {
+    return this.#holds.hold(point, wanted);
   }
 
   rows(filter: RowFilter = {}): Promise<readonly Row[]> {
@@ -333,15 +267,8 @@ export async function until<T>(what: string, ask: () => Promise<T> | T, everyMs 
   }
 }
 
-function merge(base: Overrides, over: Overrides): Overrides {
-  return mergeObjects(base as JsonObject, over as JsonObject) as Overrides;
-}
-
-function mergeObjects(base: JsonObject, over: JsonObject): JsonObject {
-  const merged = { ...base } as Record<string, JsonObject[string]>;
-  for (const [name, value] of Object.entries(over)) {
-    const before = merged[name];
-    merged[name] = isJsonObject(before) && isJsonObject(value) ? mergeObjects(before, value) : value;
-  }
-  return merged;
+/** Any value as text to look in; an absent one is empty. */
+export function textOf(value: unknown): string {
+  if (value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

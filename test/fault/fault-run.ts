@@ -18,9 +18,12 @@ import type { GatewaySettings, Stall } from "./gateway-process.ts";
 import type { Expected } from "./invariants.ts";
 import { LedgerView } from "./ledger-view.ts";
 import { Population } from "./population.ts";
+import { pollsDone } from "./quiet.ts";
+import { summarise, type Report } from "./report.ts";
 import { recordsOf, type Snapshot } from "./snapshot.ts";
+import { blockMs, ceilingMs, holdMs, quick, timeoutMs, visibleAfterMs } from "./times.ts";
 import { canariesIn, filesWith, flush, redisText } from "./traces.ts";
-import { Traffic, type Happened } from "./traffic.ts";
+import { Traffic } from "./traffic.ts";
 
 export interface FaultRunOptions {
   readonly seed: number;
@@ -42,23 +45,6 @@ export interface FaultRunResult {
   dispose(): Promise<void>;
 }
 
-export interface Report {
-  readonly seconds: number;
-  readonly edits: number;
-  readonly writes: number;
-  readonly takenOver: number;
-  readonly states: Readonly<Record<string, number>>;
-  readonly faults: readonly { readonly what: string; readonly times: number; readonly medianMs: number | undefined }[];
-}
-
-const leaseMs = 2_000;
-const graceMs = 2_000;
-const timeoutMs = 1_000;
-const visibleAfterMs = 500;
-const ceilingMs = 180_000;
-/** Long enough for a sweep to see the lane stand still for lease and grace, and for another drainer to take it. */
-const holdMs = leaseMs + graceMs + 3_000;
-const blockMs = leaseMs + 1_000;
 const points = ["accepted", "judged", "recorded", "sent", "applied", "linked"] as const;
 
 /** A failed run's directory stays: whoever calls `dispose` says that it was good. */
@@ -151,7 +137,7 @@ class FaultRun {
     const editing = new AbortController();
     const edits = this.#editUntil(editing.signal);
     for (const fault of this.#faults()) {
-      await delay(300 + this.#random.int(1_700));
+      await delay(200 + this.#random.int(1_300));
       await fault();
     }
     editing.abort();
@@ -165,6 +151,7 @@ class FaultRun {
       records: recordsOf(this.#sandboxes, this.#population, this.#traffic),
       writes: this.#traffic.writes,
       unaudited: this.#traffic.unaudited,
+      outcomes: this.#view.outcomes(),
       echoes,
       batches: this.#sandboxes.sink.received.map((batch) => batch.id),
       auditProblem: await this.#auditProblem(),
@@ -267,38 +254,14 @@ class FaultRun {
 
   /** Three full polls of every type without a write and without an open row; answers how many writes two more polls brought. */
   async #untilQuiet(): Promise<number> {
-    const quiet = await this.#polls(3, true);
+    const quiet = await pollsDone(this.#view, this.#traffic, { times: 3, quiet: true, withinMs: ceilingMs });
     if (!quiet) {
       const states = JSON.stringify(this.#view.states(), null, 1);
       throw new Error(`both sides were not quiet after ${ceilingMs / 1000} s: ${states}; log: ${this.#log}`);
     }
     const before = this.#traffic.writes.length;
-    await this.#polls(2, false);
+    await pollsDone(this.#view, this.#traffic, { times: 2, quiet: false, withinMs: ceilingMs });
     return this.#traffic.writes.length - before;
-  }
-
-  /** Resolves with true after so many polls of every type; `restart`: in a row without a write and with nothing open. */
-  async #polls(wanted: number, restart: boolean): Promise<boolean> {
-    const until = performance.now() + ceilingMs;
-    let counts = new Map<string, { readonly last: number; readonly times: number }>();
-    let since = Date.now();
-    let writes = this.#traffic.writes.length;
-    while (performance.now() < until) {
-      const busy = this.#traffic.writes.length !== writes || this.#view.open().length > 0;
-      if (restart && busy) {
-        counts = new Map();
-        since = Date.now();
-        writes = this.#traffic.writes.length;
-      }
-      const polls = this.#view.polls();
-      for (const [name, at] of polls) {
-        const { last, times } = counts.get(name) ?? { last: since, times: 0 };
-        if (at > last) counts.set(name, { last: at, times: times + 1 });
-      }
-      if (polls.size > 0 && [...polls.keys()].every((name) => (counts.get(name)?.times ?? 0) >= wanted)) return true;
-      await delay(100);
-    }
-    return false;
   }
 
   async #auditProblem(): Promise<string | undefined> {
@@ -334,34 +297,7 @@ class FaultRun {
       writes: this.#traffic.writes.length,
       takenOver: log.split("lane taken over by another holder").length - 1,
       states: this.#view.states(),
-      faults: summary(happened, this.#view),
+      faults: summarise(happened, this.#view),
     };
   }
 }
-
-function summary(happened: readonly Happened[], view: LedgerView): Report["faults"] {
-  const ended = view.endedAt(happened.flatMap((one) => one.rows));
-  return [...Map.groupBy(happened, (one) => one.what)].map(([what, ones]) => {
-    const times = ones.flatMap(({ at, rows }) =>
-      rows.flatMap((row) => (ended.has(row) ? [(ended.get(row) ?? 0) - at] : [])),
-    );
-    const sorted = times.filter((ms) => ms >= 0).sort((a, b) => a - b);
-    return { what, times: ones.length, medianMs: sorted[Math.floor(sorted.length / 2)] };
-  });
-}
-
-/** The example configuration with short times. */
-const quick = {
-  sluice: { retry: { base: "100ms", cap: "1s", maxAttempts: 50 }, lease: `${leaseMs}ms` },
-  systems: Object.fromEntries(
-    ["crm", "ehr", "marketing"].map((system) => [
-      system,
-      { timeout: `${timeoutMs}ms`, visibleAfter: `${visibleAfterMs}ms` },
-    ]),
-  ),
-  channels: {
-    "crm-to-ehr": { pollEvery: "300ms" },
-    "ehr-to-crm": { pollEvery: "300ms" },
-    "ehr-to-marketing": { pollEvery: "500ms" },
-  },
-};

@@ -17,6 +17,7 @@ export function violations(snapshot: Snapshot, expected: Expected): readonly str
     ...noEffectTwice(snapshot),
     ...inOrder(snapshot),
     ...nothingUnaudited(snapshot),
+    ...noEffectDenied(snapshot),
     ...(snapshot.echoes > 0 ? [`9: ${snapshot.echoes} writes after both sides were quiet`] : []),
     ...(snapshot.auditProblem === undefined ? [] : [`audit: ${snapshot.auditProblem}`]),
     ...snapshot.leaks.map((leak) => `12: a canary in ${leak}`),
@@ -128,4 +129,12 @@ export function isSubsequence(some: readonly string[], all: readonly string[]): 
 
 function nothingUnaudited({ unaudited }: Snapshot): readonly string[] {
   return unaudited.map((id) => `2: request ${id} left before its audit entry was durable`);
+}
+
+/** What took effect is never on record as not sent or failed. */
+function noEffectDenied({ records, outcomes }: Snapshot): readonly string[] {
+  const effects = records.flatMap(({ versions }) => versions.flatMap((version) => version.requestId ?? []));
+  return effects
+    .filter((id) => ["not-sent", "failed"].includes(outcomes.get(id) ?? ""))
+    .map((id) => `3: request ${id} took effect and is on record as ${outcomes.get(id) ?? ""}`);
 }

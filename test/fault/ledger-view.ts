@@ -57,6 +57,20 @@ export class LedgerView {
     return new Map(this.#all(sql, JSON.stringify(ids)).map((row) => [String(row["id"]), Number(row["ended_at"])]));
   }
 
+  /** What is on record about the outcome of each request, by request id; of entries under one key the first counts. */
+  outcomes(): ReadonlyMap<string, string> {
+    const entries = this.#all("SELECT entries FROM audit ORDER BY n").flatMap((row) =>
+      entriesOf(String(row["entries"])),
+    );
+    const found = new Map<string, string>();
+    for (const { key = "", header = "{}" } of entries) {
+      const request = /^(.+)\.outcome$/.exec(key)?.[1];
+      const { outcome } = parseJson(header) as { readonly outcome?: string };
+      if (request !== undefined && outcome !== undefined && !found.has(request)) found.set(request, outcome);
+    }
+    return found;
+  }
+
   /** All that is stored of the audit log, as text. */
   auditText(): string {
     return this.#all("SELECT entries FROM audit ORDER BY n")
@@ -76,6 +90,10 @@ export class LedgerView {
 }
 
 function keysOf(entries: string): readonly string[] {
-  const read = parseJson(entries);
-  return Array.isArray(read) ? (read as readonly { readonly key?: string }[]).flatMap((one) => one.key ?? []) : [];
+  return entriesOf(entries).flatMap((one) => one.key ?? []);
+}
+
+function entriesOf(text: string): readonly { readonly key?: string; readonly header?: string }[] {
+  const read = parseJson(text);
+  return Array.isArray(read) ? (read as readonly { readonly key?: string; readonly header?: string }[]) : [];
 }

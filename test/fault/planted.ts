@@ -93,6 +93,13 @@ export const plants: Readonly<Record<string, Plant>> = {
     plant: (good) => ({ ...good, unaudited: ["planted.1"] }),
     notice: /^2: request planted\.1/,
   },
+  "an effect that is on record as not sent": {
+    plant: (good) => {
+      const id = good.records.flatMap((one) => one.versions.flatMap((version) => version.requestId ?? []))[0] ?? "";
+      return { ...good, outcomes: new Map([...good.outcomes, [id, "not-sent"]]) };
+    },
+    notice: /^3: request \S+ took effect and is on record as not-sent/,
+  },
   "an echo": { plant: (good) => ({ ...good, echoes: 1 }), notice: /^9: 1 writes/ },
   "a broken audit log": { plant: (good) => ({ ...good, auditProblem: "planted" }), notice: /^audit: planted/ },
   "a canary in a log": {

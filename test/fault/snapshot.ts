@@ -32,6 +32,8 @@ export interface Snapshot {
   readonly writes: readonly string[];
   /** Writes that arrived before their audit entry was durable. */
   readonly unaudited: readonly string[];
+  /** What the audit log says became of a request, by request id. */
+  readonly outcomes: ReadonlyMap<string, string>;
   /** Writes that came after both sides had been quiet. */
   readonly echoes: number;
   /** Batches at the sink: webhook ids, and how often one came with other bytes. */
