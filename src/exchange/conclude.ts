@@ -122,7 +122,9 @@ async function wait(
   const waited = row.waitingSince === 0 ? 0 : now - row.waitingSince;
   const after = Math.max(afterMs ?? 0, Math.min(retry.capMs, afterMs ?? Math.max(retry.baseMs, waited)));
   const entries = await notApplied(run, progress, row, cause);
-  const plan = { next: now + jitter(run, after), cause, failed: false, waiting: true };
+  // An earlier attempt of unknown outcome has waited long enough to be visible: that stays so.
+  const stillDue = row.state === "sending" && row.attempt < run.n && row.cause === readBackDue;
+  const plan = { next: now + jitter(run, after), cause: stillDue ? readBackDue : cause, failed: false, waiting: true };
   run.lane.kept(await gateway.store.ledger.defer(row.id, plan, entries, run.lane.hold));
   await leaveSharedLane(run);
   return "stop";
