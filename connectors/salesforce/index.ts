@@ -16,6 +16,8 @@ const salesforce: ConnectorModule = {
     stampResolutionMs,
     createIdempotent: true,
     precondition: "stamp",
+    // Longer calls count against a limit that the whole organization shares.
+    maxConcurrency: 5,
     delivers: false,
   },
   origins: originsOf,

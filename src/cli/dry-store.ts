@@ -17,6 +17,7 @@ export function dryStore(store: EmbeddedStore): EmbeddedStore {
       release: yes,
     },
     // True: what is read now counts in this run's own book.
+    vault: dryVault(store),
     facts: { ...store.facts, putConsent: yes },
     cursors: {
       get: async (name) => cursors.get(name) ?? (await store.cursors.get(name)),
@@ -34,5 +35,18 @@ export function dryStore(store: EmbeddedStore): EmbeddedStore {
       pause: () => Promise.resolve(false),
       resume: () => Promise.resolve(false),
     },
+  };
+}
+
+/** Keys and pseudonyms made in a dry run are of this run only. */
+function dryVault({ vault }: EmbeddedStore): EmbeddedStore["vault"] {
+  const made = new Map<string, string>();
+  const own = (name: string, make: string | undefined): string | undefined => {
+    if (make !== undefined && !made.has(name)) made.set(name, make);
+    return made.get(name);
+  };
+  return {
+    personKey: async (person, make) => (await vault.personKey(person)) ?? own(`key ${person}`, make),
+    pseudonym: (recipient, record, make) => Promise.resolve(own(`${recipient} ${record}`, make) ?? make),
   };
 }

@@ -1,7 +1,8 @@
 // `sluice explain`: what would become of one record, gate by gate, with the exact resource that would leave and the
 // difference at the destination. From a file nothing is called; a live record is read, and nothing is written anywhere.
-import { systemClock, type Clock } from "../core/clock.ts";
+import { instant, systemClock, type Clock } from "../core/clock.ts";
 import { SluiceError } from "../core/errors.ts";
+import { newId, systemRandom } from "../core/ids.ts";
 import { isJsonObject, parseJson, type Json, type JsonObject } from "../core/json.ts";
 import { Phi } from "../core/phi.ts";
 import type { SourceRecord } from "../core/records.ts";
@@ -9,7 +10,7 @@ import { dryRun, type DryRun } from "../exchange/dry-run.ts";
 import type { Gateway } from "../exchange/gateway.ts";
 import { sourceType } from "../exchange/run.ts";
 import { operator } from "./operator.ts";
-import { putOnRecord } from "../exchange/administer.ts";
+import { entryFor } from "../exchange/on-record.ts";
 import { readInput } from "./input.ts";
 import { withoutQueue } from "./offline.ts";
 import type { Place } from "./open.ts";
@@ -42,11 +43,8 @@ export async function explain(options: ExplainOptions): Promise<number> {
     { ...options, clock, mode: options.record === undefined ? "dry" : "file" },
     async ({ gateway, store }) => {
       const masked = await mustMask(gateway, options);
-      if (options.reveal) {
-        const { channel, reason } = options;
-        await putOnRecord(store, { actor: operator(), kind: "access", action: "explain --reveal", channel, reason });
-      }
       const request = await requestOf(gateway, options);
+      if (options.reveal) await recordAccess(gateway, store, options, request.source);
       const result = await dryRun(gateway, request);
       if (options.json) printJson(masked ? maskAll(result) : result);
       else printResult(masked ? maskAll(result) : result, masked);
@@ -134,6 +132,28 @@ async function mustMask(gateway: Gateway, options: ExplainOptions): Promise<bool
     });
   }
   return Promise.resolve(production && !options.reveal);
+}
+
+/** Whose values were shown, and why: the person in the header, the record sealed. */
+async function recordAccess(
+  gateway: Gateway,
+  store: Pick<Gateway["store"], "audit">,
+  options: ExplainOptions,
+  source: SourceRecord["ref"],
+): Promise<void> {
+  const person = await gateway.store.links.personOf(source);
+  const header = {
+    v: 1,
+    kind: "access",
+    at: instant(systemClock.now()),
+    actor: operator(),
+    channel: options.channel,
+    cause: "explain --reveal",
+    ...(person === undefined ? {} : { person: gateway.personKeys.pseudonym(person) }),
+    ...(options.reason === undefined ? {} : { reason: options.reason }),
+  } as const;
+  const key = `access.${newId(systemRandom)}`;
+  await store.audit.append([await entryFor(gateway, key, header, { source }, person)]);
 }
 
 function maskAll(result: DryRun): DryRun {

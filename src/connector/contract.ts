@@ -33,6 +33,8 @@ export interface Capabilities {
   readonly createIdempotent: boolean;
   /** `version` = refuses an update of another version (If-Match); `stamp` = by time (If-Unmodified-Since); `none`. */
   readonly precondition: "version" | "stamp" | "none";
+  /** More requests at once than this the kind of system does not bear; a configuration that asks for more is refused. */
+  readonly maxConcurrency?: number;
   /** Whether `deliver` exists. */
   readonly delivers: boolean;
 }

@@ -5,7 +5,7 @@ import { asSluiceError, type ErrorCode, type SluiceError } from "../core/errors.
 import { causeOf, problemOf, type CauseId } from "./causes.ts";
 import type { Permit } from "./judge.ts";
 import { isResolveLane, ownLane } from "./lanes.ts";
-import { auditRun } from "./on-record.ts";
+import { auditRun, type RunEvent } from "./on-record.ts";
 import type { Problem, Row } from "./ports.ts";
 import type { Run } from "./run.ts";
 import { Stop, type End } from "./stop.ts";
@@ -104,8 +104,7 @@ async function notSent(run: Run, progress: Progress, row: Row): Promise<Verdict>
   // Refused while it read back an earlier attempt: that one's outcome is as unknown as before, and stays so.
   if (row.state !== "sending" || row.attempt < run.n) return "next";
   const entry = await auditRun(run, "outcome", { person: progress.person, outcome: "not-sent", n: row.attempt });
-  await run.gateway.store.audit.append([entry]);
-  run.lane.kept(await run.gateway.store.ledger.unsend(row.id, run.lane.hold));
+  run.lane.kept(await run.gateway.store.ledger.unsend(row.id, [entry], run.lane.hold));
   return "next";
 }
 
@@ -121,20 +120,20 @@ async function wait(
   const now = gateway.clock.now();
   const waited = row.waitingSince === 0 ? 0 : now - row.waitingSince;
   const after = Math.max(afterMs ?? 0, Math.min(retry.capMs, afterMs ?? Math.max(retry.baseMs, waited)));
-  const entries = await notApplied(run, progress, row, cause);
+  await notApplied(run, progress, row, cause);
   // An earlier attempt of unknown outcome has waited long enough to be visible: that stays so.
   const stillDue = row.state === "sending" && row.attempt < run.n && row.cause === readBackDue;
   const plan = { next: now + jitter(run, after), cause: stillDue ? readBackDue : cause, failed: false, waiting: true };
-  run.lane.kept(await gateway.store.ledger.defer(row.id, plan, entries, run.lane.hold));
+  run.lane.kept(await gateway.store.ledger.defer(row.id, plan, [], run.lane.hold));
   await leaveSharedLane(run);
   return "stop";
 }
 
-/** This run's own attempt certainly was not applied: the row goes back to queued; the entry says so. */
-async function notApplied(run: Run, progress: Progress, row: Row, cause: string): Promise<readonly AuditEntry[]> {
-  if (row.state !== "sending" || row.attempt < run.n) return [];
-  run.lane.kept(await run.gateway.store.ledger.unsend(row.id, run.lane.hold));
-  return [await auditRun(run, "outcome", { person: progress.person, outcome: "failed", cause, n: row.attempt })];
+/** This run's own attempt certainly was not applied: the row goes back to queued, and the entry that says so with it. */
+async function notApplied(run: Run, progress: Progress, row: Row, cause: string): Promise<void> {
+  if (row.state !== "sending" || row.attempt < run.n) return;
+  const entry = await auditRun(run, "outcome", { person: progress.person, outcome: "failed", cause, n: row.attempt });
+  run.lane.kept(await run.gateway.store.ledger.unsend(row.id, [entry], run.lane.hold));
 }
 
 /** A row that waits must not hold up others that only share a birth date with it. */
@@ -154,17 +153,8 @@ async function failed(run: Run, progress: Progress, error: SluiceError, row: Row
     return toPerson(run, progress, cause, problem(run, cause, error), row);
   }
   const began = row.state === "sending" && row.attempt >= run.n;
-  const entries =
-    began && unknown
-      ? [
-          await auditRun(run, "outcome", {
-            person: progress.person,
-            outcome: "unknown",
-            cause: error.code,
-            n: row.attempt,
-          }),
-        ]
-      : await notApplied(run, progress, row, error.code);
+  const entries = began && unknown ? [await unknownOutcome(run, progress, row, error.code)] : [];
+  if (entries.length === 0) await notApplied(run, progress, row, error.code);
   const visible = unknown ? (systems.get(run.channel.to)?.visibleAfterMs ?? 0) : 0;
   const backoff = Math.min(retry.capMs, retry.baseMs * 2 ** row.failures);
   const next = gateway.clock.now() + Math.max(visible, error.detail.retryAfter ?? 0, jitter(run, backoff));
@@ -174,6 +164,10 @@ async function failed(run: Run, progress: Progress, error: SluiceError, row: Row
   return "stop";
 }
 
+function unknownOutcome(run: Run, progress: Progress, row: Row, cause: string): Promise<AuditEntry> {
+  return auditRun(run, "outcome", { person: progress.person, outcome: "unknown", cause, n: row.attempt });
+}
+
 /** A row in `sending` with this cause has waited long enough for its request to be visible, if it was applied. */
 export const readBackDue = "read-back-due";
 
@@ -181,9 +175,7 @@ async function toPerson(run: Run, progress: Progress, cause: string, what: Probl
   const entry = await auditRun(run, "failure", {
     person: progress.person,
     cause: what.group,
-    ...(row.state === "sending"
-      ? { outcome: cause === "outcome-unknown" ? ("unknown" as const) : ("failed" as const) }
-      : {}),
+    ...outcomeOf(run, row, cause),
   });
   run.lane.kept(await run.gateway.store.ledger.quarantine(row.id, cause, what, [entry], run.lane.hold));
   run.gateway.log.warn(
@@ -191,6 +183,13 @@ async function toPerson(run: Run, progress: Progress, cause: string, what: Probl
     "exchange needs a person",
   );
   return "next";
+}
+
+/** What is known of the row's last attempt: only this run's own definite answer says that it failed. */
+function outcomeOf(run: Run, row: Row, cause: string): Pick<RunEvent, "outcome" | "n"> {
+  if (row.state !== "sending") return {};
+  const definite = row.attempt >= run.n && cause !== "outcome-unknown";
+  return { outcome: definite ? "failed" : "unknown", n: row.attempt };
 }
 
 function problem(run: Run, cause: CauseId, error: SluiceError): Problem {

@@ -24,7 +24,7 @@ export class ConsentBook {
   readonly #random: Random;
   /** Subject → consent ref → consent. */
   readonly #bySubject = new Map<string, Map<string, CompiledConsent>>();
-  readonly #subjectOf = new Map<string, string>();
+  readonly #subjects = new Map<string, RecordRef>();
 
   readonly #timeZone: string;
 
@@ -60,6 +60,18 @@ export class ConsentBook {
     return subjects.flatMap((subject) => [...(this.#bySubject.get(refKey(subject))?.values() ?? [])]);
   }
 
+  /** Every consent in the book that came from `system`. */
+  idsFrom(system: string): readonly { readonly id: string; readonly version: string; readonly subject: RecordRef }[] {
+    const found: { id: string; version: string; subject: RecordRef }[] = [];
+    for (const consents of this.#bySubject.values()) {
+      for (const [ref, { ref: own, version }] of consents) {
+        const subject = this.#subjects.get(ref);
+        if (own.system === system && subject) found.push({ id: own.id, version, subject });
+      }
+    }
+    return found;
+  }
+
   /** Changes whenever a consent of one of the subjects does. Synchronous. */
   version(subjects: readonly RecordRef[]): string {
     const versions = this.of(subjects).map((consent) => `${refKey(consent.ref)}@${consent.version}`);
@@ -68,10 +80,10 @@ export class ConsentBook {
 
   #remember(fact: Pick<ConsentFact, "system" | "id" | "version" | "subject">, resource: unknown): void {
     const ref = consentRef(fact);
-    const before = this.#subjectOf.get(ref);
-    if (before !== undefined) this.#bySubject.get(before)?.delete(ref);
+    const before = this.#subjects.get(ref);
+    if (before) this.#bySubject.get(refKey(before))?.delete(ref);
     const subject = refKey(fact.subject);
-    this.#subjectOf.set(ref, subject);
+    this.#subjects.set(ref, fact.subject);
     if (resource === undefined) return;
     const consents = this.#bySubject.get(subject) ?? new Map<string, CompiledConsent>();
     const record = { ref: { system: fact.system, type: "Consent", id: fact.id }, version: fact.version, resource };

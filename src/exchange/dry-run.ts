@@ -26,6 +26,7 @@ import { localise } from "./references.ts";
 import { recordsOfSubject } from "./resolve.ts";
 import { startRun, syncRun, type Run, type SyncRun } from "./run.ts";
 import { Stop, type End } from "./stop.ts";
+import { judgePersons } from "./test-patients.ts";
 
 export interface Difference {
   readonly element: string;
@@ -102,8 +103,9 @@ async function syncStages(
   seen: Seen,
 ): Promise<void> {
   const subject = await recordsOfSubject(run, source);
+  const persons = request.live ? await judgePersons(run, subject, source) : [];
   if (request.live) await needFreshConsents(run.gateway, run.channel);
-  const judged = judgeKnown(run, subject, source, agreements);
+  const judged = judgeKnown(run, subject, source, [...agreements, ...persons]);
   seen.gates = judged.permit.decision.reasons;
   const converted = await convertRecord(run, Judged.open(judged));
   const minimal = reduceConverted(

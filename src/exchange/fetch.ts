@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { Phi } from "../core/phi.ts";
 import type { RecordRef, SourceRecord } from "../core/records.ts";
 import { callSystem } from "./call-system.ts";
-import type { Run } from "./run.ts";
+import { isFhir, type Run } from "./run.ts";
 import { readingGuard } from "./guards.ts";
 import { ended } from "./stop.ts";
 
@@ -37,8 +37,11 @@ export async function readSystem<T>(run: Run, system: string, read: (connector: 
   return callSystem(run.gateway, system, readingGuard(run), read);
 }
 
-export function sourceFields(run: Run): readonly string[] {
-  return run.resource.mapping === undefined ? [] : run.active.mapping(run.resource.mapping).crmFields;
+/** What a CRM is asked for: the mapped fields, and those by which test patients are known. */
+export function sourceFields(run: Run, mapping = run.resource.mapping): readonly string[] {
+  const rules = run.active.configuration.systems.get(run.channel.from)?.testPatients ?? [];
+  const mapped = mapping === undefined ? [] : run.active.mapping(mapping).crmFields;
+  return isFhir(run.active, run.channel.from) ? mapped : [...new Set([...mapped, ...rules.map((rule) => rule.path)])];
 }
 
 /** The content of a record. Callers are stages that must look inside. */

@@ -13,6 +13,7 @@ import type { Gateway } from "./gateway.ts";
 import { Judged } from "./judge.ts";
 import type { Subject } from "./resolve.ts";
 import { isFhir, type Run } from "./run.ts";
+import { judgePersons } from "./test-patients.ts";
 import { versionNow } from "./versions.ts";
 
 /** Throws a Stop `denied` or `waiting`. */
@@ -23,7 +24,8 @@ export async function judgeSubject(
   agreements: readonly Finding[],
 ): Promise<Judged<SourceRecord>> {
   await needFreshConsents(run.gateway, run.channel);
-  return judgeKnown(run, subject, source, agreements);
+  const persons = await judgePersons(run, subject, source);
+  return judgeKnown(run, subject, source, [...agreements, ...persons]);
 }
 
 /** The same on the consents that are on file now, however old. */

@@ -1,6 +1,7 @@
 // Polls one type of one system: each changed record becomes a notice, each changed Consent a fact. The poll has a lane of
 // its own; its cursor moves under the lane's fence, after the rows are durable, and never beyond the source's clock.
 import type { PollPage } from "../connector/contract.ts";
+import { SluiceError } from "../core/errors.ts";
 import { isJsonObject } from "../core/json.ts";
 import { newId } from "../core/ids.ts";
 import type { SourceRecord } from "../core/records.ts";
@@ -11,7 +12,7 @@ import { acceptAgain } from "./again.ts";
 import { callSystem } from "./call-system.ts";
 import { contentOf } from "./fetch.ts";
 import type { Gateway } from "./gateway.ts";
-import { LaneWatch, takeLane, type HeldLane } from "./lane.ts";
+import { laneLost, LaneWatch, takeLane, type HeldLane } from "./lane.ts";
 import { pollLane } from "./lanes.ts";
 import { entryFor } from "./on-record.ts";
 import { channelsFor, markOf, rowFor } from "./notice.ts";
@@ -84,7 +85,8 @@ function readPage(
   const guard = {
     requestId: newId(gateway.random),
     check({ unsafe }: { readonly unsafe: boolean }): void {
-      if (unsafe || lane.remaining() <= 0) throw new Error("a poll only reads, and only while it holds its lane");
+      if (unsafe) throw new SluiceError("not-sent", "a poll only reads");
+      if (lane.remaining() <= 0) throw laneLost();
     },
   };
   const fields = fieldsOf(gateway, system, type);

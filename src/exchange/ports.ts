@@ -120,8 +120,8 @@ export interface Ledger {
   move(row: string, to: string, hold: Hold): Promise<boolean>;
   /** queued or sending → sending with the intent (attempt = intent.n), the lane renewed, and the audit entries, in one durable step. */
   begin(row: string, intent: Intent, entries: readonly AuditEntry[], hold: Hold): Promise<boolean>;
-  /** sending → queued when the request certainly was not made. */
-  unsend(row: string, hold: Hold): Promise<boolean>;
+  /** sending → queued when the request certainly was not applied, with the entries that say so, in one durable step. */
+  unsend(row: string, entries: readonly AuditEntry[], hold: Hold): Promise<boolean>;
   /** sending → applied. */
   settle(row: string, applied: NonNullable<Row["applied"]>, hold: Hold): Promise<boolean>;
   /** Leaves the state; sets `next`, `cause`; `failed` adds one to failures; `waiting` sets waitingSince if it was 0. */

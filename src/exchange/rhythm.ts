@@ -3,6 +3,7 @@
 import { agreementsVersion } from "../policy/agreement.ts";
 import { acceptDenied } from "./again.ts";
 import type { Gateway } from "./gateway.ts";
+import { sweepConsents } from "./consent-sweep.ts";
 import { pollNow } from "./poll.ts";
 import type { Refusals } from "./refusals.ts";
 import { sourceType } from "./run.ts";
@@ -11,6 +12,7 @@ import type { Worker } from "./work.ts";
 const sweepMs = 1_000;
 const probeMs = 5_000;
 const minuteMs = 60_000;
+const consentSweepMs = 10 * minuteMs;
 
 export interface Poll {
   readonly system: string;
@@ -57,6 +59,7 @@ export class Rhythm {
     this.#every(probeMs, () => this.#probe());
     this.#every(minuteMs, () => this.#refusals.flush());
     this.#every(minuteMs, () => this.#watchAgreements());
+    this.#every(consentSweepMs, () => this.#sweepConsents());
     for (const { system, type, everyMs } of pollsOf(this.#gateway)) {
       this.#every(everyMs, () => (this.#worker.takesNewWork ? pollNow(this.#gateway, system, type) : undefined));
     }
@@ -83,6 +86,12 @@ export class Rhythm {
         log.error({ error }, "a periodic task failed; it is tried again");
       }
       await clock.sleep(ms, signal).catch(() => undefined);
+    }
+  }
+
+  async #sweepConsents(): Promise<void> {
+    for (const { id, consentSource } of this.#gateway.active.configuration.systems.values()) {
+      if (consentSource && this.#worker.takesNewWork) await sweepConsents(this.#gateway, id);
     }
   }
 

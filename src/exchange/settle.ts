@@ -2,6 +2,7 @@
 // `applied` on each step may be repeated after a crash; all are idempotent (SYNC.md section 4, steps 9 to 12).
 import type { AuditEntry } from "../audit/entry.ts";
 import { refKey, type RecordRef } from "../core/records.ts";
+import { quarantine } from "./causes.ts";
 import { visitsLane } from "./lanes.ts";
 import { auditRun } from "./on-record.ts";
 import type { Intent, Link, Row } from "./ports.ts";
@@ -63,9 +64,7 @@ export async function storeLink(run: Run, link: Omit<Link, "fence" | "seq">, isN
   const { links } = run.gateway.store;
   if (isNew) {
     const claimed = await links.claim([...link.records].sort(byKey), link.person);
-    if ("conflict" in claimed) {
-      run.gateway.log.error({ exchange: run.row.id }, "a linked record is claimed by another person; see `sluice why`");
-    }
+    if ("conflict" in claimed) throw quarantine("identity-conflict", { channel: run.channel.id });
   }
   await links.put({ ...link, fence: run.lane.hold.fence, seq: run.row.seq }, run.gateway.clock.now());
   if (isNew && link.kind === "person") await wakeVisits(run, link);

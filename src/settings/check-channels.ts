@@ -8,7 +8,12 @@ import { problem, type Problem } from "./problems.ts";
 import type { Path } from "./yaml-file.ts";
 
 export function checkChannel(channel: ChannelRead, context: ChannelContext): Problem[] {
-  return [...checkEnds(channel, context), ...checkResources(channel, context), ...checkConsents(channel, context)];
+  return [
+    ...checkEnds(channel, context),
+    ...checkResources(channel, context),
+    ...checkConsents(channel, context),
+    ...checkConsentSources(channel, context),
+  ];
 }
 
 function checkEnds(channel: ChannelRead, { read, systems }: ChannelContext): Problem[] {
@@ -62,6 +67,19 @@ function checkKinds(
     );
   }
   return problems;
+}
+
+/** Consents speak for the records of their own system: one that is neither end of the channel would never be heard. */
+function checkConsentSources(channel: ChannelRead, { read }: ChannelContext): Problem[] {
+  const { from, to } = channel.value;
+  const deaf = [...read.system.values()].filter(({ id, value }) => value.consentSource && id !== from && id !== to);
+  return deaf.map(({ id }) =>
+    problem(
+      channel.file.name,
+      `consents are kept in "${id}", which is neither end of this channel: they would not be heard`,
+      `let the channel begin or end at "${id}"`,
+    ),
+  );
 }
 
 function checkConsents(channel: ChannelRead, { read }: ChannelContext): Problem[] {

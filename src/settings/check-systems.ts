@@ -40,11 +40,19 @@ export async function checkSystem(
   const module = await findConnector(read, checks, findings);
   if (!module) return undefined;
   checkIdentity(read, module, findings);
+  checkConcurrency(read, module, findings);
   const connection = await checkConnection(read, module, checks, findings);
   const webhookSecret = await checkWebhookSecret(read, checks, findings);
   if (!connection) return undefined;
   if (connection.complete) checkOrigins(read, module, connection.value, findings);
   return { read, module, connection: connection.value, webhookSecret };
+}
+
+function checkConcurrency(read: Read<"system">, module: ConnectorModule, { problems }: Findings): void {
+  const most = module.capabilities.maxConcurrency;
+  if (most === undefined || read.value.concurrency <= most) return;
+  const message = `a ${module.name} system takes at most ${most} requests at once, not ${read.value.concurrency}`;
+  problems.push(problem(read.file.where(["concurrency"]), message, `set concurrency to ${most} or less`));
 }
 
 async function findConnector(

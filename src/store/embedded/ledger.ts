@@ -72,8 +72,10 @@ export function begin(
 }
 
 /** The intent stays: its link id is kept over all attempts. */
-export function unsend(tx: Transaction, row: string, hold: Hold): boolean {
-  return change(tx, row, hold, "state = 'sending'", "state = 'queued'");
+export function unsend(tx: Transaction, row: string, entries: readonly AuditEntry[], hold: Hold): boolean {
+  if (!change(tx, row, hold, "state = 'sending'", "state = 'queued'")) return false;
+  tx.record(entries);
+  return true;
 }
 
 export function settle(tx: Transaction, row: string, applied: NonNullable<Row["applied"]>, hold: Hold): boolean {

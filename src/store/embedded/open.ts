@@ -77,7 +77,7 @@ function ledgerOf(thread: Thread, clock: Clock): EmbeddedLedger {
     head: (hold) => thread.call("head", hold),
     move: (row, to, hold) => thread.call("move", row, to, hold),
     begin: (row, intent, entries, hold) => thread.call("begin", row, intent, entries, hold),
-    unsend: (row, hold) => thread.call("unsend", row, hold),
+    unsend: (row, entries, hold) => thread.call("unsend", row, entries, hold),
     settle: (row, applied, hold) => thread.call("settle", row, applied, hold),
     defer: (row, wait, entries, hold) => thread.call("defer", row, { ...wait, at: clock.now() }, entries, hold),
     hasten: (lane, cause) => thread.call("hasten", lane, cause),

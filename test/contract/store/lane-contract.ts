@@ -74,7 +74,7 @@ export function laneContract(store: StoreOf): void {
       assert.equal(await ledger.head(old), undefined);
       assert.equal(await ledger.move(row.id, "b", old), false);
       assert.equal(await ledger.begin(row.id, intent(), [entry()], old), false);
-      assert.equal(await ledger.unsend(row.id, old), false);
+      assert.equal(await ledger.unsend(row.id, [], old), false);
       assert.equal(await ledger.settle(row.id, { n: 1, id: "p", version: "1" }, old), false);
       assert.equal(await ledger.defer(row.id, wait, [entry()], old), false);
       assert.equal(await ledger.quarantine(row.id, "x", problem, [entry()], old), false);

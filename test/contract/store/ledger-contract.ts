@@ -77,10 +77,10 @@ export function ledgerContract(store: StoreOf): void {
     it("states are not skipped nor gone back to", async () => {
       const { ledger, audit } = store();
       const { row, hold } = await accepted();
-      assert.equal(await ledger.unsend(row.id, hold), false);
+      assert.equal(await ledger.unsend(row.id, [], hold), false);
       assert.equal(await ledger.settle(row.id, { n: 1, id: "p", version: undefined }, hold), false);
       assert.equal(await ledger.begin(row.id, intent(), [], hold), true);
-      assert.equal(await ledger.unsend(row.id, hold), true);
+      assert.equal(await ledger.unsend(row.id, [], hold), true);
       assert.equal((await ledger.get(row.id))?.state, "queued");
       assert.equal(await ledger.begin(row.id, intent({ n: 2 }), [], hold), true);
       assert.equal(await ledger.begin(row.id, intent({ n: 1 }), [], hold), false, "attempt numbers never go back");

@@ -84,7 +84,7 @@ class Pair {
       assert.equal(done, from !== "applied");
       if (done) Object.assign(model, { state: "sending", attempt: model.attempt + 1 });
     } else if (what === "unsend") {
-      assert.equal(this.#ask("unsend", head.id, hold), from === "sending");
+      assert.equal(this.#ask("unsend", head.id, [], hold), from === "sending");
       if (from === "sending") model.state = "queued";
     } else if (what === "settle") {
       const applied = { n: model.attempt, id: "p", version: undefined };
