@@ -75,6 +75,12 @@ export function compile(configuration: Configuration, connectors: ReadonlyMap<st
   };
 }
 
+function canonicalId(module: ConnectorModule, type: string, id: string): string {
+  const canonical = module.canonicalId ? module.canonicalId(type, id) : id;
+  if (canonical !== undefined) return canonical;
+  throw new SluiceError("input-malformed", "this is no record id of this system", { hint: "copy it from the record" });
+}
+
 function known<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new SluiceError("config-invalid", `there is no ${what}`);
   return value;
@@ -100,7 +106,13 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     });
     outbound.push(http);
     const connector = module.open({ system: config, http, clock, random, keys });
-    const system = { config, connector, types: module.capabilities.types };
+    const system: OpenSystem = {
+      config,
+      connector,
+      types: module.capabilities.types,
+      canonicalId: (type, recordId) => canonicalId(module, type, recordId),
+      linkIdOf: (type, record) => module.linkIdOf(type, record, config.connection),
+    };
     systems.set(id, system);
     return system;
   };

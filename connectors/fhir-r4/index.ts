@@ -11,7 +11,7 @@ import {
 } from "./connection.ts";
 import { discoverImplementation, discoverSmart } from "./discovery.ts";
 import { FhirPoller } from "./poll.ts";
-import { types } from "./resource.ts";
+import { linkIdOf, types } from "./resource.ts";
 import { FhirReader } from "./search.ts";
 import { FhirWriter } from "./write.ts";
 
@@ -29,6 +29,7 @@ const fhirR4: ConnectorModule = {
     precondition: "version",
     delivers: false,
   },
+  linkIdOf: (_type, record, connection) => linkIdOf(record, parseConnection(connection).linkSystem),
   origins: (connection) => originsOf(parseConnection(connection)),
   open: (context) => {
     const connection = parseConnection(context.system.connection);

@@ -67,3 +67,11 @@ export function metaText(resource: JsonObject, name: "versionId" | "lastUpdated"
 export function versionIn(etag: string | null): string | undefined {
   return /^(?:W\/)?"([A-Za-z0-9\-.]{1,64})"$/.exec(etag?.trim() ?? "")?.[1];
 }
+
+/** The link id among a resource's identifiers. */
+export function linkIdOf(resource: JsonObject, linkSystem: string): string | undefined {
+  const identifiers: unknown = resource["identifier"];
+  if (!Array.isArray(identifiers)) return undefined;
+  const own = (identifiers as readonly unknown[]).find((one) => isJsonObject(one) && one["system"] === linkSystem);
+  return isJsonObject(own) && typeof own["value"] === "string" ? own["value"] : undefined;
+}

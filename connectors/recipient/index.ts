@@ -52,6 +52,7 @@ const recipient: ConnectorModule = {
     precondition: "none",
     delivers: true,
   },
+  linkIdOf: () => undefined,
   origins: (connection) => [new URL(parse(connection).url).origin],
   open: (context) => openRecipient(parse(context.system.connection), context),
 };

@@ -61,3 +61,9 @@ function isOrigin(text: string): boolean {
     url.protocol === "https:" || (url.protocol === "http:" && /^(127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname))
   );
 }
+
+/** The link id in a record's external-id field. */
+export function linkIdOf(record: JsonObject, connection: JsonObject): string | undefined {
+  const value = record[connectionSchema.parse(connection).linkField];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

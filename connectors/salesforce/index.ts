@@ -1,9 +1,10 @@
 // Salesforce as a system that Sluice talks to: Contact and Event, OAuth JWT bearer, REST API.
 import type { ConnectorModule } from "../../src/connector/contract.ts";
-import { connectionSchema, originsOf } from "./connection.ts";
+import { connectionSchema, linkIdOf, originsOf } from "./connection.ts";
 import { SalesforceConnector } from "./connector.ts";
 import { stampResolutionMs } from "./cursor.ts";
 import { objectTypes } from "./objects.ts";
+import { canonicalId } from "./record-id.ts";
 
 const salesforce: ConnectorModule = {
   name: "salesforce",
@@ -20,6 +21,8 @@ const salesforce: ConnectorModule = {
     maxConcurrency: 5,
     delivers: false,
   },
+  canonicalId: (_type, id) => canonicalId(id),
+  linkIdOf: (_type, record, connection) => linkIdOf(record, connection),
   origins: originsOf,
   open: (context) => new SalesforceConnector(context),
 };

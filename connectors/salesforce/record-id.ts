@@ -17,3 +17,10 @@ export function longId(id: string): string {
 export function sameId(one: string, other: string): boolean {
   return one.slice(0, 15) === other.slice(0, 15);
 }
+
+/** The 18-character spelling; undefined for what is no id, or whose suffix does not fit. */
+export function canonicalId(id: string): string | undefined {
+  if (!/^[a-zA-Z0-9]{15}([a-zA-Z0-9]{3})?$/.test(id)) return undefined;
+  const long = longId(id);
+  return id.length === 15 || id.toUpperCase() === long.toUpperCase() ? long : undefined;
+}

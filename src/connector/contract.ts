@@ -17,6 +17,10 @@ export interface ConnectorModule {
   /** Names of the identity that a system of this kind is bound to (DESIGN invariant 14), for example `organizationId`. */
   readonly identity: readonly string[];
   readonly capabilities: Capabilities;
+  /** The one spelling of a record id that the system itself uses; undefined when it is no id of its. Absent: every spelling counts. */
+  canonicalId?(type: string, id: string): string | undefined;
+  /** The link id that a record carries, if Sluice created it. */
+  linkIdOf(type: string, record: JsonObject, connection: JsonObject): string | undefined;
   /** Origins (`https://host:port`) that a connection may talk to, token endpoint included; all others are refused. */
   origins(connection: JsonObject): readonly string[];
   open(context: ConnectorContext): Connector;

@@ -61,7 +61,9 @@ function releaseAddress(address: JsonObject): JsonObject | undefined {
   const { country, postalCode, use } = address;
   const foreign = (country !== undefined && !isUnitedStates(country)) || address["_country"] !== undefined;
   const state = stateCode(address["state"]);
-  if (foreign || (state === undefined && typeof postalCode !== "string")) return undefined;
+  // A state that is none of the United States is a foreign address, whatever its postal code looks like.
+  const elsewhere = address["state"] !== undefined && state === undefined;
+  if (foreign || elsewhere || (state === undefined && typeof postalCode !== "string")) return undefined;
   const kept: Members = {
     use: codeIn(use, addressUses),
     state,

@@ -1,14 +1,17 @@
 // What becomes of a row whose run did not reach its last stage. No and don't know differ: a rule's no ends the row, on
 // record; a missing answer makes it wait without an attempt; only failures count towards the cap (SYNC.md section 1).
 import type { AuditEntry } from "../audit/entry.ts";
-import { asSluiceError, type ErrorCode, type SluiceError } from "../core/errors.ts";
+import { asSluiceError, SluiceError, type ErrorCode } from "../core/errors.ts";
+import { acceptDenied } from "./again.ts";
 import { causeOf, problemOf, type CauseId } from "./causes.ts";
+import { wasAnswered, wasLetThrough } from "./guards.ts";
 import type { Permit } from "./judge.ts";
 import { isResolveLane, ownLane } from "./lanes.ts";
 import { auditRun, type RunEvent } from "./on-record.ts";
 import type { Problem, Row } from "./ports.ts";
 import type { Run } from "./run.ts";
 import { Stop, type End } from "./stop.ts";
+import { versionNow } from "./versions.ts";
 
 /** What the run had found out when it stopped. */
 export interface Progress {
@@ -40,6 +43,13 @@ export async function conclude(run: Run, progress: Progress, thrown: unknown): P
   if (error.code === "internal")
     run.gateway.log.error({ exchange: run.row.id, error: thrown }, "unexpected error in an exchange");
   if (error.code === "lane-lost") throw error;
+  // After the answer, or after an error that nobody foresaw while a write was under way, "not applied" cannot be said.
+  if (wasAnswered(run) || (error.code === "internal" && wasLetThrough(run))) {
+    const unsettled = new SluiceError("system-answer-unknown", "the write was sent, but not settled", {
+      retry: "ambiguous",
+    });
+    return failed(run, progress, unsettled, (await run.gateway.store.ledger.get(run.row.id)) ?? run.row);
+  }
   const row = (await run.gateway.store.ledger.get(run.row.id)) ?? run.row;
   if (error.code === "not-sent") return notSent(run, progress, row);
   if (error.retry === "permanent")
@@ -50,7 +60,6 @@ export async function conclude(run: Run, progress: Progress, thrown: unknown): P
 }
 
 async function concludeStop(run: Run, progress: Progress, end: End): Promise<Verdict> {
-  const { ledger } = run.gateway.store;
   switch (end.kind) {
     case "again":
       return "next";
@@ -61,20 +70,9 @@ async function concludeStop(run: Run, progress: Progress, end: End): Promise<Ver
       return wait(run, progress, end.cause, run.row, end.afterMs);
     case "quarantine":
       return toPerson(run, progress, end.cause, end.problem, run.row);
-    case "denied": {
-      const entry = await auditRun(run, "denial", {
-        person: progress.person,
-        decision: end.decision,
-        ...unknownBefore(run.row),
-      });
-      await finish(run, "denied", end.decision.decidedBy.rule, [entry]);
-      // A later grant looks for denied rows in the person's lane.
-      const { person } = progress;
-      if (person !== undefined && person !== run.row.lane && run.channel.kind === "sync") {
-        await ledger.move(run.row.id, person, run.lane.hold);
-      }
+    case "denied":
+      await deny(run, progress, end);
       return "next";
-    }
     case "ended": {
       const entries =
         end.cause === undefined ? [] : [await auditRun(run, "outcome", { person: progress.person, cause: end.cause })];
@@ -82,6 +80,21 @@ async function concludeStop(run: Run, progress: Progress, end: End): Promise<Ver
       return "next";
     }
   }
+}
+
+/** A later grant looks for denied rows in the person's lane, so that is where this one is kept. */
+async function deny(run: Run, progress: Progress, end: Extract<End, { readonly kind: "denied" }>): Promise<void> {
+  const { gateway, channel, row } = run;
+  const { person } = progress;
+  const { rule } = end.decision.decidedBy;
+  const entry = await auditRun(run, "denial", { person, decision: end.decision, ...unknownBefore(row) });
+  const lane = person !== undefined && channel.kind === "sync" ? { lane: person } : {};
+  const ended = { state: "denied", cause: rule, at: gateway.clock.now(), ...lane } as const;
+  run.lane.kept(await gateway.store.ledger.finish(row.id, ended, [entry], run.lane.hold));
+  if (!end.basis) return;
+  const now = versionNow(gateway, { channel, subjects: end.basis.subjects });
+  // What it was decided on changed while the denial was written: whoever granted has not seen this row denied.
+  if (now !== end.basis.version) await acceptDenied(gateway, { lane: person ?? row.lane }, `decided under ${now}`);
 }
 
 async function finish(

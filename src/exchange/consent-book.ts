@@ -6,7 +6,7 @@ import type { Random } from "../core/ids.ts";
 import { parseJson } from "../core/json.ts";
 import { refKey, type RecordRef } from "../core/records.ts";
 import { seal, unseal } from "../core/seal.ts";
-import { compileConsent, type CompiledConsent } from "../policy/consent.ts";
+import { compileConsent, type CompiledConsent, type ConsentRecord } from "../policy/consent.ts";
 import type { ConsentFact, Facts } from "./ports.ts";
 
 export interface ConsentReport {
@@ -60,6 +60,11 @@ export class ConsentBook {
     return subjects.flatMap((subject) => [...(this.#bySubject.get(refKey(subject))?.values() ?? [])]);
   }
 
+  /** Whom a consent was last known to be about. */
+  subjectOf(system: string, id: string): RecordRef | undefined {
+    return this.#subjects.get(consentRef({ system, id }));
+  }
+
   /** Every consent in the book that came from `system`. */
   idsFrom(system: string): readonly { readonly id: string; readonly version: string; readonly subject: RecordRef }[] {
     const found: { id: string; version: string; subject: RecordRef }[] = [];
@@ -78,6 +83,15 @@ export class ConsentBook {
     return versions.length === 0 ? "none" : sha256(versions.sort().join("\n")).slice(0, 22);
   }
 
+  /** One that cannot even be read is a refusal, not an end of all polls. */
+  #compiled(record: ConsentRecord): CompiledConsent {
+    try {
+      return compileConsent(record, this.#timeZone);
+    } catch {
+      return compileConsent({ ...record, resource: { resourceType: "Consent", status: "active" } }, this.#timeZone);
+    }
+  }
+
   #remember(fact: Pick<ConsentFact, "system" | "id" | "version" | "subject">, resource: unknown): void {
     const ref = consentRef(fact);
     const before = this.#subjects.get(ref);
@@ -87,7 +101,7 @@ export class ConsentBook {
     if (resource === undefined) return;
     const consents = this.#bySubject.get(subject) ?? new Map<string, CompiledConsent>();
     const record = { ref: { system: fact.system, type: "Consent", id: fact.id }, version: fact.version, resource };
-    consents.set(ref, compileConsent(record, this.#timeZone));
+    consents.set(ref, this.#compiled(record));
     this.#bySubject.set(subject, consents);
   }
 }

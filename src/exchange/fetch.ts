@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { Phi } from "../core/phi.ts";
 import type { RecordRef, SourceRecord } from "../core/records.ts";
 import { callSystem } from "./call-system.ts";
+import { quarantine } from "./causes.ts";
 import { isFhir, type Run } from "./run.ts";
 import { readingGuard } from "./guards.ts";
 import { ended } from "./stop.ts";
@@ -16,6 +17,7 @@ export async function fetchSource(run: Run): Promise<SourceRecord> {
   if (known) return known;
   const record = await readRecord(run, run.row.source, sourceFields(run));
   if (!record) throw ended("unchanged", "record-gone");
+  if (record.ref.id !== run.row.source.id) throw quarantine("identity-conflict", { channel: run.channel.id });
   memo.set(run, record);
   return record;
 }
@@ -39,9 +41,11 @@ export async function readSystem<T>(run: Run, system: string, read: (connector: 
 
 /** What a CRM is asked for: the mapped fields, and those by which test patients are known. */
 export function sourceFields(run: Run, mapping = run.resource.mapping): readonly string[] {
+  if (mapping === undefined) return [];
+  const { crmFields, declaration } = run.active.mapping(mapping);
+  if (isFhir(run.active, run.channel.from) || declaration.subject !== "self") return crmFields;
   const rules = run.active.configuration.systems.get(run.channel.from)?.testPatients ?? [];
-  const mapped = mapping === undefined ? [] : run.active.mapping(mapping).crmFields;
-  return isFhir(run.active, run.channel.from) ? mapped : [...new Set([...mapped, ...rules.map((rule) => rule.path)])];
+  return [...new Set([...crmFields, ...rules.map((rule) => rule.path)])];
 }
 
 /** The content of a record. Callers are stages that must look inside. */

@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Configuration, Keys, SystemConfig } from "../core/configuration.ts";
 import type { Random } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import type { JsonObject } from "../core/json.ts";
 import type { CompiledMapping } from "../mapping/contract.ts";
 import type { Minimizer } from "../policy/minimum.ts";
 import type { ConsentBook } from "./consent-book.ts";
@@ -29,6 +30,10 @@ export interface OpenSystem {
   readonly connector: Connector;
   /** Record types that the connector speaks; none for a recipient. */
   readonly types: readonly string[];
+  /** Throws `input-malformed` for what is no id of this system. */
+  canonicalId(type: string, id: string): string;
+  /** The link id that a record carries, if Sluice created it. */
+  linkIdOf(type: string, record: JsonObject): string | undefined;
 }
 
 export interface Gateway {

@@ -4,6 +4,23 @@ import type { RequestGuard } from "../connector/guard.ts";
 import { SluiceError } from "../core/errors.ts";
 import type { Run } from "./run.ts";
 
+const letThrough = new WeakSet<Run>();
+const answered = new WeakSet<Run>();
+
+/** A write of this run has been put on a connection. */
+export function wasLetThrough(run: Run): boolean {
+  return letThrough.has(run);
+}
+
+/** The write of this run has been answered with success: whatever fails from here on, it was applied. */
+export function markAnswered(run: Run): void {
+  answered.add(run);
+}
+
+export function wasAnswered(run: Run): boolean {
+  return answered.has(run);
+}
+
 function laneCheck(run: Run, timeoutMs: number): void {
   if (run.lane.remaining() <= timeoutMs) {
     throw new SluiceError("not-sent", "too little time is left on the lane for this request");
@@ -36,6 +53,7 @@ export function sendingGuard(run: Run, stillPermitted: () => boolean): RequestGu
         throw new SluiceError("not-sent", "a consent, an agreement or the configuration changed after it was judged");
       }
       writes += 1;
+      letThrough.add(run);
     },
   };
 }

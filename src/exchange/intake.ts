@@ -41,7 +41,9 @@ export async function takeNotice(gateway: Gateway, pushed: PushedNotice): Promis
   }
   enter("authenticate");
   const eventId = authenticate(gateway, pushed);
-  const { source, kind } = readNotice(pushed);
+  const { source: named, kind } = readNotice(pushed);
+  // One record, one name: a second spelling of an id would be a second record, and created a second time.
+  const source = { ...named, id: gateway.system(named.system).canonicalId(named.type, named.id) };
   enter("select");
   const channels = channelsFor(gateway, source);
   if (channels.length === 0) {
@@ -67,7 +69,7 @@ function authenticate(gateway: Gateway, { system, headers, body }: PushedNotice)
   try {
     new Webhook(secret).verify(body, signed);
   } catch (error) {
-    if (error instanceof WebhookVerificationError) throw refused();
+    if (error instanceof WebhookVerificationError || !(error instanceof SyntaxError)) throw refused();
     // A signed body that is not JSON: said below, to a caller who has proved who it is.
   }
   return id;

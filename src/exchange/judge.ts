@@ -28,7 +28,7 @@ export class Judged<T> {
 
   /** Throws a Stop: `denied` when a rule said no, `waiting` when no answer could be had. */
   static judge<T>(data: T, decision: Decision, permit: Omit<Permit, "decision">): Judged<T> {
-    if (decision.outcome === "deny") throw new Stop({ kind: "denied", decision });
+    if (decision.outcome === "deny") throw new Stop({ kind: "denied", decision, basis: permit });
     if (decision.outcome !== "permit") throw waiting(decision.decidedBy.rule);
     return new Judged(new Phi(data), { ...permit, decision });
   }

@@ -2,8 +2,8 @@
 // its own; its cursor moves under the lane's fence, after the rows are durable, and never beyond the source's clock.
 import type { PollPage } from "../connector/contract.ts";
 import { SluiceError } from "../core/errors.ts";
-import { isJsonObject } from "../core/json.ts";
-import { newId } from "../core/ids.ts";
+import { isJsonObject, parseJson } from "../core/json.ts";
+import { hmacId, newId } from "../core/ids.ts";
 import type { SourceRecord } from "../core/records.ts";
 import { instant } from "../core/clock.ts";
 import { parseReference } from "../fhir/references.ts";
@@ -61,18 +61,36 @@ async function pollOnce(gateway: Gateway, system: string, type: string): Promise
 
 async function pollPages(gateway: Gateway, lane: HeldLane, system: string, type: string): Promise<void> {
   const name = pollLane(system, type);
-  const startedAt = gateway.clock.now();
+  const now = gateway.clock.now();
   const timeoutMs = gateway.active.configuration.systems.get(system)?.timeoutMs ?? 0;
   for (;;) {
     const before = await gateway.store.cursors.get(name);
+    const { cursor, since = now } = positionOf(before?.value);
     await lane.need(timeoutMs);
-    const page = await readPage(gateway, lane, system, type, before?.value);
+    const page = await readPage(gateway, lane, system, type, cursor);
     if (type === "Consent") await keepConsents(gateway, page.records);
     else await acceptRecords(gateway, name, page.records);
-    const goodAt = page.more ? (before?.goodAt ?? 0) : startedAt;
-    lane.kept(await gateway.store.cursors.move(name, { value: page.cursor, goodAt }, lane.hold));
+    // A sweep that was interrupted and goes on now has its first pages from then: it is as old as its beginning.
+    const value = JSON.stringify(page.more ? { cursor: page.cursor, since } : { cursor: page.cursor });
+    const goodAt = page.more ? (before?.goodAt ?? 0) : since;
+    lane.kept(await gateway.store.cursors.move(name, { value, goodAt }, lane.hold));
     if (!page.more) return;
   }
+}
+
+interface Position {
+  readonly cursor: string | undefined;
+  /** When the sweep that is under way began; absent between sweeps. */
+  readonly since?: number;
+}
+
+function positionOf(stored: string | undefined): Position {
+  const value = stored === undefined ? undefined : parseJson(stored);
+  const { cursor, since } = isJsonObject(value) ? value : {};
+  return {
+    cursor: typeof cursor === "string" ? cursor : undefined,
+    ...(typeof since === "number" ? { since } : {}),
+  };
 }
 
 function readPage(
@@ -126,21 +144,16 @@ async function acceptRecords(gateway: Gateway, poll: string, records: readonly S
 async function keepConsents(gateway: Gateway, records: readonly SourceRecord[]): Promise<void> {
   for (const record of records) {
     const resource = contentOf(record);
-    const patient = isJsonObject(resource["patient"]) ? parseReference(resource["patient"]["reference"]) : undefined;
-    if (patient?.type !== "Patient") {
-      await reportUnattributable(gateway, record);
-      continue;
-    }
-    const subject = { system: record.ref.system, type: "Patient", id: patient.id };
+    const named = isJsonObject(resource["patient"]) ? parseReference(resource["patient"]["reference"]) : undefined;
+    const { system, id } = record.ref;
+    // A new version that names nobody any more still replaces the old one, where it then counts as a refusal.
+    const known = gateway.consents.subjectOf(system, id);
+    const subject = named?.type === "Patient" ? { system, type: "Patient", id: named.id } : known;
+    if (named?.type !== "Patient") await reportUnattributable(gateway, record);
+    if (!subject) continue;
     const version = record.version ?? record.changedAt ?? "";
-    const news = await gateway.consents.put({
-      system: record.ref.system,
-      id: record.ref.id,
-      version,
-      subject,
-      resource,
-    });
-    if (news) await acceptAgain(gateway, subject, `consent ${record.ref.system}/${record.ref.id}@${version}`);
+    const news = await gateway.consents.put({ system, id, version, subject, resource });
+    if (news) await acceptAgain(gateway, subject, `consent ${system}/${id}@${version}`);
   }
 }
 
@@ -156,7 +169,7 @@ async function reportUnattributable(gateway: Gateway, record: SourceRecord): Pro
     actor: "sluice",
     cause: "consent-without-patient",
   } as const;
-  const key = `consent.${record.ref.system}.${record.ref.id}.${record.version ?? ""}`;
+  const key = `consent.${hmacId(gateway.keys.id, "consent", record.ref.system, record.ref.id, record.version ?? "")}`;
   await gateway.store.audit.append([await entryFor(gateway, key, header, { source: record.ref }, undefined)]);
   gateway.log.warn({ system: record.ref.system }, "a Consent names no patient; see `npx sluice audit search`");
 }

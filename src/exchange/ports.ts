@@ -138,10 +138,10 @@ export interface Ledger {
     entries: readonly AuditEntry[],
     hold: Hold,
   ): Promise<boolean>;
-  /** Ends the row in an ended state, with the audit entries; endedAt = `at`; forgets its blob. */
+  /** Ends the row in an ended state, with the audit entries; endedAt = `at`; forgets its blob. `lane`: it is kept there. */
   finish(
     row: string,
-    end: { readonly state: RowState; readonly cause: string | undefined; readonly at: number },
+    end: { readonly state: RowState; readonly cause: string | undefined; readonly at: number; readonly lane?: string },
     entries: readonly AuditEntry[],
     hold: Hold,
   ): Promise<boolean>;

@@ -10,6 +10,7 @@ import { demographicRecord, personQuery } from "./demographics.ts";
 import { contentOf, fetchSource } from "./fetch.ts";
 import { birthDateLane, ownLane, visitsLane } from "./lanes.ts";
 import { noticeId } from "./notice.ts";
+import { adoptOwn, announcedLink } from "./own-record.ts";
 import { referencedRecord } from "./references.ts";
 import { isFhir, type SyncRun } from "./run.ts";
 import { ended, Stop } from "./stop.ts";
@@ -31,12 +32,14 @@ export async function resolveSubject(run: SyncRun): Promise<Subject> {
   const personRecord = isPerson ? run.row.source : await visitPerson(run);
   const { links } = run.gateway.store;
   const [known, linked] = await Promise.all([links.personOf(personRecord), links.pairOf(personRecord, run.channel.to)]);
-  const person = known ?? (isPerson ? await introducePerson(run) : undefined);
+  const person = known ?? (isPerson ? ((await claimOwn(run)) ?? (await introducePerson(run))) : undefined);
   // A person introduced just now may have been linked meanwhile by the other side's exchange.
-  const link = known === undefined ? await links.pairOf(personRecord, run.channel.to) : linked;
+  const pair = known === undefined ? await links.pairOf(personRecord, run.channel.to) : linked;
   const waits = isPerson ? ownLane(run.gateway, run.row.source) : visitsLane(run.gateway, run.channel, personRecord);
-  const lane = person !== undefined && (isPerson || link) ? person : waits;
+  const lane = person !== undefined && (isPerson || pair) ? person : waits;
   await moveTo(run, lane);
+  if (isPerson ? !pair : pair) await adoptOwn(run);
+  const link = isPerson && !pair ? await links.pairOf(personRecord, run.channel.to) : pair;
   if (!isPerson && !link) await askForPerson(run, personRecord);
   return { person, records: link ? link.records : [personRecord], personRecord, waits: !isPerson && !link };
 }
@@ -48,6 +51,15 @@ export async function recordsOfSubject(run: SyncRun, record: SourceRecord): Prom
   const link = await run.gateway.store.links.pairOf(personRecord, run.channel.to);
   const person = await run.gateway.store.links.personOf(personRecord);
   return { person, records: link ? link.records : [personRecord], personRecord, waits: !isPerson && !link };
+}
+
+/** A record that Sluice created is its person's, whatever has been edited in it since. */
+async function claimOwn(run: SyncRun): Promise<string | undefined> {
+  const announced = await announcedLink(run);
+  if (!announced) return undefined;
+  const claimed = await run.gateway.store.links.claim([run.row.source], announced.person);
+  if ("conflict" in claimed) throw quarantine("identity-conflict", { channel: run.channel.id });
+  return claimed.person;
 }
 
 /** Claims the record (and its name and birth date, if they identify anybody) for a person, in the right lane. */

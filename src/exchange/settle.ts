@@ -3,6 +3,7 @@
 import type { AuditEntry } from "../audit/entry.ts";
 import { refKey, type RecordRef } from "../core/records.ts";
 import { quarantine } from "./causes.ts";
+import { markAnswered } from "./guards.ts";
 import { visitsLane } from "./lanes.ts";
 import { auditRun } from "./on-record.ts";
 import type { Intent, Link, Row } from "./ports.ts";
@@ -16,6 +17,7 @@ export interface Applied {
 
 /** Steps 9 to 12 for an attempt whose answer is known. */
 export async function settle(run: Run, intent: Intent, applied: Applied): Promise<void> {
+  markAnswered(run);
   run.lane.kept(await run.gateway.store.ledger.settle(run.row.id, applied, run.lane.hold));
   await point(run, "applied");
   await finishApplied(run, { ...run.row, intent, applied });

@@ -1,11 +1,17 @@
 // How a run ends before its last stage. A stage throws a Stop; `conclude.ts` writes what it means into the ledger.
 import type { Decision } from "../core/decision.ts";
-import type { RowState } from "../core/records.ts";
+import type { RecordRef, RowState } from "../core/records.ts";
 import type { Problem } from "./ports.ts";
+
+/** What a decision rested on: a denial is worth nothing once that has changed. */
+export interface Basis {
+  readonly subjects: readonly RecordRef[];
+  readonly version: string;
+}
 
 export type End =
   /** A rule said no: the row ends, on record. */
-  | { readonly kind: "denied"; readonly decision: Decision }
+  | { readonly kind: "denied"; readonly decision: Decision; readonly basis?: Basis }
   /** No answer could be had: nothing is released, the row waits, no attempt is counted. */
   | { readonly kind: "waiting"; readonly cause: string; readonly afterMs?: number }
   /** Nothing to send. */

@@ -14,6 +14,7 @@ import { judgeSubject } from "./judge-subject.ts";
 import { Merged, mergeInto, type WritePlan } from "./merge.ts";
 import { auditRun } from "./on-record.ts";
 import type { Intent } from "./ports.ts";
+import { announceLink } from "./own-record.ts";
 import { readBack } from "./read-back.ts";
 import { Recorded } from "./record.ts";
 import { reduceConverted } from "./reduce-converted.ts";
@@ -45,6 +46,7 @@ export async function runSyncEvent(run: SyncRun, progress: { subject?: Subject; 
   if (!merged) return settleUnchanged(run, person, destination, base);
   const intent = intentOf(run, person, merged, destination, base);
   const recorded = await at(run, "record", async () => {
+    await announceLink(run, intent);
     const entry = await disclosureEntry(run, person, merged, intent);
     return Recorded.record(run, merged, intent, [entry]);
   });

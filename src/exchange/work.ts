@@ -22,6 +22,8 @@ export class Worker {
   readonly #gateway: Gateway;
   readonly #watch: LaneWatch;
   readonly #woken: Woken;
+  /** Lanes taken from a stalled holder, until the queue lets a wake-up of them through again. */
+  readonly #overtaken = new Set<string>();
   #takesNewWork = true;
   #stopped = false;
 
@@ -33,7 +35,10 @@ export class Worker {
 
   /** Starts consuming wake-ups. */
   async start(concurrency: number): Promise<void> {
-    await this.#gateway.queue.onWake((lane) => this.run(lane), concurrency);
+    await this.#gateway.queue.onWake((lane) => {
+      this.#overtaken.delete(lane);
+      return this.run(lane);
+    }, concurrency);
   }
 
   /** Runs the due rows of one lane, if nobody else holds it. Never throws. */
@@ -88,11 +93,14 @@ export class Worker {
 
   /**
    * Takes over lanes whose holder has stalled, here and now: while the holder's process lives the queue counts its job as
-   * active, and keeps back every wake-up of that lane.
+   * active, and keeps back every wake-up of that lane. So what is due there later is run here too.
    */
   async overtake(): Promise<void> {
     if (!this.#takesNewWork) return;
-    await Promise.all((await this.#stalled()).map((lane) => this.run(lane)));
+    const again = await this.#dueAfterOvertaking();
+    const stalled = await this.#stalled();
+    for (const lane of stalled) this.#overtaken.add(lane);
+    await Promise.all([...again, ...stalled].map((lane) => this.run(lane)));
   }
 
   /** Lanes under way end after their current row. */
@@ -115,6 +123,13 @@ export class Worker {
         { configuration: active.configuration.hash },
         "another configuration was activated: restart to take it",
       );
+  }
+
+  async #dueAfterOvertaking(): Promise<readonly string[]> {
+    if (this.#overtaken.size === 0) return [];
+    const { store, clock } = this.#gateway;
+    const due = await store.ledger.due(clock.now(), sweepLimit, this.#pausedChannels());
+    return due.filter((lane) => this.#overtaken.has(lane));
   }
 
   async #stalled(): Promise<readonly string[]> {

@@ -113,8 +113,9 @@ function speaks(consent: CompiledConsent, purpose: string): boolean {
 }
 
 /**
- * Whether a newer statement with the same identifier or policy replaces this one. A newer one whose term has not begun does
- * not yet; a withdrawn one ends the permits of the old but not its refusals.
+ * Whether a newer statement replaces this one. With the same identifier it is the same consent made anew. One that only
+ * names the same policy (often one text for all of a practice's consents), or that is withdrawn, ends the permits of the
+ * old but not its refusals. One whose term has not begun does not yet replace anything.
  */
 function replacement(
   old: CompiledConsent,
@@ -124,7 +125,7 @@ function replacement(
   const newer = all.filter(
     (one) => one !== old && one.scope === old.scope && isNewer(one, old, at) && sharesKey(one, old),
   );
-  if (newer.some((one) => one.status === "active")) return "active";
+  if (newer.some((one) => one.status === "active" && sharesKey(one, old, "identifier "))) return "active";
   return newer.length > 0 ? "withdrawn" : undefined;
 }
 
@@ -134,8 +135,8 @@ function isNewer(one: CompiledConsent, old: CompiledConsent, at: number): boolea
   return one.made.from >= old.made.until && begun;
 }
 
-function sharesKey(one: CompiledConsent, old: CompiledConsent): boolean {
-  return one.keys.some((key) => old.keys.includes(key));
+function sharesKey(one: CompiledConsent, old: CompiledConsent, kind = ""): boolean {
+  return one.keys.some((key) => key.startsWith(kind) && old.keys.includes(key));
 }
 
 const r4 = "HL7 FHIR R4 Consent.provision";

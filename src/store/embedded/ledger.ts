@@ -47,11 +47,15 @@ function change(
 
 export function move(tx: Transaction, row: string, to: string, hold: Hold): boolean {
   if (!stands(tx, hold) || !tx.db.one("SELECT 1 FROM rows WHERE id = ? AND lane = ?", row, hold.lane)) return false;
+  place(tx, row, to);
+  deriveHead(tx, hold.lane);
+  return true;
+}
+
+function place(tx: Transaction, row: string, to: string): void {
   const lane = laneFor(tx, to);
   tx.db.run("UPDATE rows SET lane = ?, seq = ?, fence = 0 WHERE id = ?", lane, nextSeq(tx, lane), row);
-  deriveHead(tx, hold.lane);
   deriveHead(tx, lane);
-  return true;
 }
 
 /** From `sending`: recovery found that something is left to write. Attempt numbers never go back, so no audit key repeats. */
@@ -130,6 +134,7 @@ export interface End {
   readonly state: RowState;
   readonly cause: string | undefined;
   readonly at: number;
+  readonly lane?: string;
 }
 
 export function finish(tx: Transaction, row: string, end: End, entries: readonly AuditEntry[], hold: Hold): boolean {
@@ -138,6 +143,7 @@ export function finish(tx: Transaction, row: string, end: End, entries: readonly
   const found = tx.db.one(`SELECT id, blob FROM rows WHERE id = ? AND lane = ? AND ${isOpen}`, row, hold.lane);
   if (found === undefined) return false;
   endRow(tx, row, maybeText(found, "blob"), end);
+  if (end.lane !== undefined) place(tx, row, end.lane);
   deriveHead(tx, hold.lane);
   tx.record(entries);
   return true;

@@ -385,8 +385,11 @@ describe("policy/consent", () => {
         yes,
       );
       assert.equal(rule({ ...none, ...form("f", "2026-02-01") }, { ...all, ...form("g", "2026-02-02") }), no);
+    });
+    it("lets a newer one that only shares the policy's text end permits, never refusals", () => {
       const uri = { policy: [{ uri: "urn:policy" }] };
-      assert.equal(rule({ ...none, ...uri, dateTime: "2025" }, { ...all, ...uri }), yes);
+      assert.equal(rule({ ...none, ...uri, dateTime: "2025" }, { ...all, ...uri }), no);
+      assert.equal(rule({ ...all, ...uri, dateTime: "2025" }, { ...none, ...uri }), no);
     });
     it("does not call a statement newer when their dates overlap, or that is dated tomorrow", () => {
       assert.equal(rule({ ...none, ...form("f", "2026-02-01") }, { ...all, ...form("f", "2026-02") }), no);
