@@ -2,23 +2,25 @@
 // sends, exactly one write passes, and only if the lane is still ours and what was judged is still so in that instant.
 import type { RequestGuard } from "../connector/guard.ts";
 import { SluiceError } from "../core/errors.ts";
+import type { Row } from "./ports.ts";
 import type { Run } from "./run.ts";
 
-const letThrough = new WeakSet<Run>();
-const answered = new WeakSet<Run>();
+// By row: the row object is one for the whole run, the run is copied as it learns more.
+const letThrough = new WeakSet<Row>();
+const answered = new WeakSet<Row>();
 
 /** A write of this run has been put on a connection. */
 export function wasLetThrough(run: Run): boolean {
-  return letThrough.has(run);
+  return letThrough.has(run.row);
 }
 
 /** The write of this run has been answered with success: whatever fails from here on, it was applied. */
 export function markAnswered(run: Run): void {
-  answered.add(run);
+  answered.add(run.row);
 }
 
 export function wasAnswered(run: Run): boolean {
-  return answered.has(run);
+  return answered.has(run.row);
 }
 
 function laneCheck(run: Run, timeoutMs: number): void {
@@ -53,7 +55,7 @@ export function sendingGuard(run: Run, stillPermitted: () => boolean): RequestGu
         throw new SluiceError("not-sent", "a consent, an agreement or the configuration changed after it was judged");
       }
       writes += 1;
-      letThrough.add(run);
+      letThrough.add(run.row);
     },
   };
 }
