@@ -1,5 +1,5 @@
 // Typed lint is part of the safety argument: no `any`, no floating promise, and the packages and globals that only one
-// room may use (DESIGN's rooms; test/architecture checks the arrows between rooms).
+// room may use (ARCHITECTURE, Rooms; test/architecture checks the arrows between rooms).
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 

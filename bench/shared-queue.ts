@@ -20,7 +20,6 @@ export function shareQueue(inner: Queue): SharedQueue {
   return {
     queue: {
       wake: (lane) => inner.wake(lane),
-      schedule: (name, everyMs, run) => inner.schedule(name, everyMs, run),
       stats: () => inner.stats(),
       close: () => inner.close(),
       onWake: (run, concurrency) =>

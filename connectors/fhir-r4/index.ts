@@ -19,7 +19,7 @@ const fhirR4: ConnectorModule = {
   name: "fhir-r4",
   kind: "fhir",
   connection: connectionSchema,
-  /** The first two where the server has a SMART configuration, else the last two (DESIGN invariant 14). */
+  /** The first two where the server has a SMART configuration, else the others (ARCHITECTURE, What always holds 14). */
   identity: ["issuer", "tokenEndpoint", "baseUrl", "implementation"],
   capabilities: {
     types,

@@ -1,5 +1,5 @@
-// What one line of the audit log holds. The header is canonical JSON without PHI; the sealed part is AES-256-GCM under the
-// person's key; the hash of the batch covers both exactly as stored (SYNC.md section 6).
+// What one line of the audit log holds. The header is canonical JSON without PHI; the sealed part is AES-256-GCM under
+// the person's key; the hash of the batch covers both exactly as stored (ARCHITECTURE, Audit log).
 
 /** As kept in a batch. */
 export interface AuditEntry {

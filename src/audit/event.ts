@@ -1,5 +1,6 @@
-// What Sluice puts on record: who, whose data, from where to where, for what purpose, decided by which rule, and the names
-// (never values) of the elements that went and that were withheld. 45 CFR 164.312(b), 164.528; DESIGN invariant 3.
+// What Sluice puts on record: who, whose data, from where to where, for what purpose, decided by which rule, and the
+// names (never values) of the elements that went and that were withheld. 45 CFR 164.312(b), 164.528; ARCHITECTURE, What
+// always holds 3.
 import type { PurposeOfUse, Reason } from "../core/decision.ts";
 import type { RecordRef } from "../core/records.ts";
 

@@ -1,5 +1,5 @@
-// Makes a log entry from a header and a detail, and opens one again. The detail is sealed under the person's own key, so
-// that destroying that key later makes it unreadable while the chain stays valid (SYNC.md section 6).
+// Makes a log entry from a header and a detail, and opens one again. The detail is sealed under the person's own key,
+// so that destroying that key later makes it unreadable while the chain stays valid (ARCHITECTURE, Audit log).
 import { canonicalJson, isJsonObject, parseJson, type JsonObject } from "../core/json.ts";
 import { sha256, type Random } from "../core/ids.ts";
 import { seal, unseal } from "../core/seal.ts";

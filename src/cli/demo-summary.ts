@@ -40,7 +40,7 @@ export async function summarise(parts: SummaryParts): Promise<string> {
     `  npx sluice exchanges list --data ${parts.place}/data`,
     `  npx sluice why --data ${parts.place}/data --system crm --id ${aContact(parts)}`,
     `  npx sluice audit verify --data ${parts.place}/data`,
-    "  npx sluice check",
+    `  npx sluice check --config ${parts.config}`,
     ...kept(parts),
   ].join("\n");
 }
@@ -50,11 +50,11 @@ function aContact({ sandboxes }: SummaryParts): string {
   return first;
 }
 
-/** While the sandboxes are up, live records can be explained. */
+/** While the sandboxes are up, they can be examined and live records explained. */
 function kept(parts: SummaryParts): readonly string[] {
   const record = `--channel crm-to-ehr --type Contact --id ${aContact(parts)}`;
   const where = `--config ${parts.config} --data ${parts.place}/data`;
-  return parts.keeps ? [`  npx sluice explain ${where} ${record}`] : [];
+  return parts.keeps ? [`  npx sluice doctor ${where}`, `  npx sluice explain ${where} ${record}`] : [];
 }
 
 interface Counts {

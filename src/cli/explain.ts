@@ -42,7 +42,7 @@ export async function explain(options: ExplainOptions): Promise<number> {
   return withoutQueue(
     { ...options, clock, mode: options.record === undefined ? "dry" : "file" },
     async ({ gateway, store }) => {
-      const masked = await mustMask(gateway, options);
+      const masked = mustMask(gateway, options);
       const request = await requestOf(gateway, options);
       if (options.reveal) await recordAccess(gateway, store, options, request.source);
       const result = await dryRun(gateway, request);
@@ -122,7 +122,7 @@ function idOf(record: JsonObject | undefined): string {
 }
 
 /** Values of a production system are masked unless a reason is given. */
-async function mustMask(gateway: Gateway, options: ExplainOptions): Promise<boolean> {
+function mustMask(gateway: Gateway, options: ExplainOptions): boolean {
   const channel = gateway.active.configuration.channels.get(options.channel);
   const systems = [channel?.from, channel?.to].map((id) => gateway.active.configuration.systems.get(id ?? ""));
   const production = options.id !== undefined && systems.some((system) => system?.environment === "production");
@@ -131,7 +131,7 @@ async function mustMask(gateway: Gateway, options: ExplainOptions): Promise<bool
       hint: "give it with --reason TEXT: it goes on record",
     });
   }
-  return Promise.resolve(production && !options.reveal);
+  return production && !options.reveal;
 }
 
 /** Whose values were shown, and why: the person in the header, the record sealed. */

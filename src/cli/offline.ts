@@ -17,7 +17,6 @@ import { tell } from "./output.ts";
 const silentQueue: Queue = {
   wake: () => Promise.resolve(),
   onWake: () => Promise.resolve(),
-  schedule: () => Promise.resolve(),
   stats: () => Promise.resolve({ waiting: 0, active: 0 }),
   close: () => Promise.resolve(),
 };

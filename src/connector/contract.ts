@@ -14,7 +14,7 @@ export interface ConnectorModule {
   readonly kind: "crm" | "fhir" | "recipient";
   /** Schema of `connection:` in `config/systems/*.yaml`; strict, every field described. */
   readonly connection: z.ZodType;
-  /** Names of the identity that a system of this kind is bound to (DESIGN invariant 14), for example `organizationId`. */
+  /** What a system of this kind is bound to (ARCHITECTURE, What always holds 14), for example `organizationId`. */
   readonly identity: readonly string[];
   readonly capabilities: Capabilities;
   /** The one spelling of a record id that the system itself uses; undefined when it is no id of its. Absent: every spelling counts. */

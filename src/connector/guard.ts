@@ -1,6 +1,7 @@
-// The check before the request (SYNC.md section 4). Each outbound request finds here, through AsyncLocalStorage, the
-// exchange it belongs to; a guard may refuse it in the very instant of sending. No client library allows "no await
-// between" the decision and the socket, so the check lives in the dispatcher and is synchronous.
+// The check before the request (ARCHITECTURE, Order of writes). Each outbound request finds here, through
+// AsyncLocalStorage, the exchange it belongs to; a guard may refuse it in the very instant of sending. No client
+// library allows "no await between" the decision and the socket, so the check lives in the dispatcher and is
+// synchronous.
 import { AsyncLocalStorage } from "node:async_hooks";
 
 export interface RequestGuard {

@@ -1,5 +1,5 @@
-// What a gate answers, and for which purpose. A `permit` carries obligations; a `deny` is a rule's word; `unknown` means
-// that no answer could be had, which releases nothing but ends nothing either (SYNC.md section 1: no and don't know differ).
+// What a gate answers, and for which purpose. A `permit` carries obligations; a `deny` is a rule's word; `unknown`
+// means that no answer could be had, which releases nothing but ends nothing either (ARCHITECTURE, Ledger states).
 
 /** v3-ActReason / PurposeOfUse codes that a channel may be configured for. */
 export const purposes = [
@@ -14,8 +14,6 @@ export const purposes = [
   "PUBHLTH",
 ] as const;
 export type PurposeOfUse = (typeof purposes)[number];
-
-export const purposeSystem = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 
 export interface Reason {
   /** Which gate spoke: `agreement`, `consent`, `minimum-necessary`, … */

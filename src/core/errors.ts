@@ -1,76 +1,52 @@
 // The one error class. Its code is from a closed list, its text carries no PHI, and its retry class decides what becomes
 // of a queued exchange: `transient` is tried again, `ambiguous` is settled by reading back, `permanent` needs a person.
 
-/** FHIR R4 issue types (http://hl7.org/fhir/issue-type) that Sluice uses. */
-export type IssueType =
-  | "invalid"
-  | "structure"
-  | "required"
-  | "value"
-  | "security"
-  | "login"
-  | "forbidden"
-  | "suppressed"
-  | "processing"
-  | "not-supported"
-  | "duplicate"
-  | "multiple-matches"
-  | "not-found"
-  | "too-long"
-  | "business-rule"
-  | "conflict"
-  | "transient"
-  | "no-store"
-  | "timeout"
-  | "throttled"
-  | "exception";
-
 export type RetryClass = "transient" | "ambiguous" | "permanent";
 
 const codes = {
   // configuration and use
-  "config-invalid": ["invalid", "permanent"],
-  "usage-wrong": ["invalid", "permanent"],
-  "key-missing": ["security", "permanent"],
-  "data-locked": ["transient", "permanent"],
-  "identity-mismatch": ["security", "permanent"],
-  "environment-mismatch": ["security", "permanent"],
+  "config-invalid": "permanent",
+  "usage-wrong": "permanent",
+  "key-missing": "permanent",
+  "data-locked": "permanent",
+  "identity-mismatch": "permanent",
+  "environment-mismatch": "permanent",
   // input
-  "input-malformed": ["structure", "permanent"],
-  "input-too-large": ["too-long", "permanent"],
-  "input-unknown-type": ["not-supported", "permanent"],
-  "signature-invalid": ["security", "permanent"],
+  "input-malformed": "permanent",
+  "input-too-large": "permanent",
+  "input-unknown-type": "permanent",
+  "signature-invalid": "permanent",
   // systems
-  "system-unreachable": ["transient", "transient"],
-  "system-timeout": ["timeout", "ambiguous"],
-  "system-throttled": ["throttled", "transient"],
-  "system-busy": ["transient", "transient"],
-  "system-refused-credential": ["login", "transient"],
-  "system-session-ended": ["login", "transient"],
-  "system-paused": ["transient", "transient"],
-  "system-answer-malformed": ["structure", "transient"],
-  "system-answer-unknown": ["processing", "ambiguous"],
-  "system-forbidden": ["forbidden", "permanent"],
-  "system-rejected": ["processing", "permanent"],
-  "system-conflict": ["conflict", "transient"],
-  "record-not-found": ["not-found", "permanent"],
-  "record-ambiguous": ["multiple-matches", "permanent"],
-  "host-not-allowed": ["security", "permanent"],
-  "answer-too-large": ["too-long", "permanent"],
+  "system-unreachable": "transient",
+  "system-timeout": "ambiguous",
+  "system-throttled": "transient",
+  "system-busy": "transient",
+  "system-refused-credential": "transient",
+  "system-session-ended": "transient",
+  "system-paused": "transient",
+  "system-answer-malformed": "transient",
+  "system-answer-unknown": "ambiguous",
+  "system-forbidden": "permanent",
+  "system-rejected": "permanent",
+  "system-conflict": "transient",
+  "record-not-found": "permanent",
+  "record-ambiguous": "permanent",
+  "host-not-allowed": "permanent",
+  "answer-too-large": "permanent",
   // exchanges
-  "not-sent": ["transient", "transient"],
-  "lane-lost": ["conflict", "transient"],
-  "mapping-refused": ["business-rule", "permanent"],
-  "resource-withheld": ["suppressed", "permanent"],
+  "not-sent": "transient",
+  "lane-lost": "transient",
+  "mapping-refused": "permanent",
+  "resource-withheld": "permanent",
   // stores
-  "store-unavailable": ["no-store", "transient"],
-  "store-full": ["no-store", "transient"],
-  "queue-unavailable": ["transient", "transient"],
-  "store-newer": ["not-supported", "permanent"],
-  "facts-stale": ["transient", "transient"],
-  "audit-broken": ["security", "permanent"],
-  internal: ["exception", "permanent"],
-} as const satisfies Record<string, readonly [IssueType, RetryClass]>;
+  "store-unavailable": "transient",
+  "store-full": "transient",
+  "queue-unavailable": "transient",
+  "store-newer": "permanent",
+  "facts-stale": "transient",
+  "audit-broken": "permanent",
+  internal: "permanent",
+} as const satisfies Record<string, RetryClass>;
 
 export type ErrorCode = keyof typeof codes;
 
@@ -94,7 +70,6 @@ export interface ErrorDetail {
 export class SluiceError extends Error {
   override readonly name = "SluiceError";
   readonly code: ErrorCode;
-  readonly issue: IssueType;
   readonly retry: RetryClass;
   readonly detail: ErrorDetail;
 
@@ -102,8 +77,7 @@ export class SluiceError extends Error {
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message);
     this.code = code;
-    this.issue = codes[code][0];
-    this.retry = detail.retry ?? codes[code][1];
+    this.retry = detail.retry ?? codes[code];
     this.detail = detail;
   }
 }

@@ -23,7 +23,7 @@ export interface SourceRecord {
   readonly body: Phi<JsonObject>;
 }
 
-/** Why a row exists (SYNC.md section 1). */
+/** Why a row exists. */
 export type NoticeKind = "change" | "delete" | "undelete" | "merge" | "again" | "command";
 
 /** `queued → sending → applied → done`; all others but `quarantined` end a row without sending. */

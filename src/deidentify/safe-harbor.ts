@@ -28,19 +28,6 @@ export interface Deidentified {
   readonly withheld: readonly string[];
 }
 
-/** Which rule stands for which elements, for the record of the release. */
-export const safeHarborCitations = {
-  names: "45 CFR 164.514(b)(2)(i)(A)",
-  geography: "45 CFR 164.514(b)(2)(i)(B)",
-  dates: "45 CFR 164.514(b)(2)(i)(C)",
-  contacts: "45 CFR 164.514(b)(2)(i)(D)-(F)",
-  numbers: "45 CFR 164.514(b)(2)(i)(G)-(M)",
-  addresses: "45 CFR 164.514(b)(2)(i)(N)-(O)",
-  images: "45 CFR 164.514(b)(2)(i)(P)-(Q)",
-  others: "45 CFR 164.514(b)(2)(i)(R)",
-  codes: "45 CFR 164.514(c)",
-} as const;
-
 const profiles: Readonly<Record<string, (resource: JsonObject, release: Release) => Record<string, Json | undefined>>> =
   {
     Patient: releasePatient,

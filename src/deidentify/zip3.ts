@@ -1,9 +1,7 @@
 // Which three-digit ZIP prefixes may stay under Safe Harbor: only those whose area holds more than 20,000 people
 // (45 CFR 164.514(b)(2)(i)(B)). A list of what may stay, so that a prefix nobody assigned cannot slip through.
 
-/** Basis of the list, for the release record. */
-export const zip3Vintage = "US Census 2020, ZCTA populations of the 50 States, DC and PR: 876 prefixes above 20,000";
-
+// US Census 2020, ZCTA populations of the 50 States, DC and PR: 876 prefixes above 20,000.
 const allowed = spread(
   "006-007 009-035 037-054 056-058 060-089 100-101 103-191 193-201 206-212 214-268 270-310 312-331 333-339 341-342 344 " +
     "346-347 349-352 354-368 370-374 376-398 400-418 420-427 430-458 460-508 510-516 520-528 530-532 534-535 537-551 " +

@@ -1,5 +1,5 @@
 // When a fact changes so that a denied person or channel could be permitted, the newest notice of each denied record is
-// accepted again, once a change, on sync channels. Feeds are never made up for (SYNC.md section 1).
+// accepted again, once a change, on sync channels. Feeds are never made up for.
 import { refKey, type RecordRef } from "../core/records.ts";
 import { acceptRows } from "./accept.ts";
 import type { Gateway } from "./gateway.ts";

@@ -1,5 +1,5 @@
 // Stage: what does not depend on the patient: environments, scope, purpose, agreements. Asked again at every run, so that
-// an agreement that ended yesterday stops what was queued the day before (DESIGN invariant 4).
+// an agreement that ended yesterday stops what was queued the day before (ARCHITECTURE, What always holds 4).
 import type { Agreement, ChannelResource } from "../core/configuration.ts";
 import type { Reason } from "../core/decision.ts";
 import { judgeAgreement } from "../policy/agreement.ts";
@@ -15,7 +15,7 @@ export function checkChannel(run: Run): readonly Finding[] {
   return findings;
 }
 
-/** DESIGN invariant 14. The configuration is refused for it too; this is the last door. */
+/** ARCHITECTURE, What always holds 14. The configuration is refused for it too; this is the last door. */
 function environment(run: Run): Reason {
   const { systems } = run.active.configuration;
   const from = systems.get(run.channel.from)?.environment;

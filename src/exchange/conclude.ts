@@ -1,5 +1,6 @@
 // What becomes of a row whose run did not reach its last stage. No and don't know differ: a rule's no ends the row, on
-// record; a missing answer makes it wait without an attempt; only failures count towards the cap (SYNC.md section 1).
+// record; a missing answer makes it wait without an attempt; only failures count towards the cap (ARCHITECTURE, Ledger
+// states).
 import type { AuditEntry } from "../audit/entry.ts";
 import { asSluiceError, SluiceError, type ErrorCode } from "../core/errors.ts";
 import { acceptDenied } from "./again.ts";
@@ -185,12 +186,10 @@ function unknownOutcome(run: Run, progress: Progress, row: Row, cause: string): 
 export const readBackDue = "read-back-due";
 
 async function toPerson(run: Run, progress: Progress, cause: string, what: Problem, row: Row): Promise<Verdict> {
-  const entry = await auditRun(run, "failure", {
-    person: progress.person,
-    cause: what.group,
-    ...outcomeOf(run, row, cause),
-  });
-  run.lane.kept(await run.gateway.store.ledger.quarantine(row.id, cause, what, [entry], run.lane.hold));
+  const last = outcomeOf(run, row, cause);
+  const entry = await auditRun(run, "failure", { person: progress.person, cause: what.group, ...last });
+  const attempt = last.outcome === "failed" ? "not-applied" : undefined;
+  run.lane.kept(await run.gateway.store.ledger.quarantine(row.id, cause, what, [entry], run.lane.hold, attempt));
   run.gateway.log.warn(
     { exchange: row.id, channel: run.channel.id, group: what.group, owner: what.owner },
     "exchange needs a person",

@@ -1,5 +1,5 @@
 // The parts of a Patient that a strict search and a person's own claim rest on. Placeholders (1900-01-01, TEST, Baby Girl)
-// identify nobody (story B6), so they give nothing.
+// identify nobody, so they give nothing.
 import type { PersonQuery } from "../connector/contract.ts";
 import { hmacId } from "../core/ids.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";

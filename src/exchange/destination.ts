@@ -43,7 +43,7 @@ export async function knownDestination(run: SyncRun): Promise<Destination | unde
 
 /**
  * Where the destination reports its own changes, those reports are read past this row's acceptance first: a chart made
- * there in the same minute is then known before another is created (story B5).
+ * there in the same minute is then known before another is created.
  */
 async function feedIsPast(run: SyncRun): Promise<void> {
   const { configuration } = run.active;

@@ -1,5 +1,5 @@
 // Are the consents that a decision would rest on fresh enough? A source read too long ago is read first; if it cannot be,
-// there is no answer, and the exchange waits (story D11; DESIGN invariant 1).
+// there is no answer, and the exchange waits (ARCHITECTURE, What always holds 1).
 import type { Channel } from "../core/configuration.ts";
 import type { Gateway } from "./gateway.ts";
 import { pollLane } from "./lanes.ts";

@@ -56,5 +56,5 @@ export interface Gateway {
   readonly pausePoint?: (point: PausePoint, exchange: string) => Promise<void>;
 }
 
-/** Places between two steps of SYNC.md section 4 where a crash or a stall must do no harm. */
+/** Places between two writes (ARCHITECTURE, Order of writes) where a crash or a stall must do no harm. */
 export type PausePoint = "accepted" | "judged" | "recorded" | "sent" | "applied" | "linked";

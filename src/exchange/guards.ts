@@ -1,5 +1,6 @@
-// The two guards that stand before every request (SYNC.md section 4): while an exchange reads, no write passes; while it
-// sends, exactly one write passes, and only if the lane is still ours and what was judged is still so in that instant.
+// The two guards that stand before every request (ARCHITECTURE, Order of writes): while an exchange reads, no write
+// passes; while it sends, exactly one write passes, and only if the lane is still ours and what was judged is still so
+// in that instant.
 import type { RequestGuard } from "../connector/guard.ts";
 import { SluiceError } from "../core/errors.ts";
 import type { Row } from "./ports.ts";

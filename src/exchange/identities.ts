@@ -1,5 +1,6 @@
 // Is the system still the one that the configuration is bound to? Asked before the first call of each process and again
-// after a pause: a refreshed sandbox has the same record ids under another organization (DESIGN invariant 14, story E3).
+// after a pause: a refreshed sandbox has the same record ids under another organization (ARCHITECTURE, What always
+// holds 14).
 import type { RequestGuard } from "../connector/guard.ts";
 import { withGuard } from "../connector/guard.ts";
 import type { Connector } from "../connector/contract.ts";

@@ -98,8 +98,9 @@ export async function feedSubject(run: Run, source: SourceRecord): Promise<Subje
   const { links } = run.gateway.store;
   const { ids, unresolvable } = patientReferences(contentOf(source));
   if (unresolvable.length > 0 || ids.length === 0) throw quarantine("no-patient", { channel: run.channel.id });
-  const patients = ids.map((id) => ({ system: source.ref.system, type: "Patient", id }));
-  const [first = source.ref] = patients;
-  const person = (await links.personOf(first)) ?? refKey(first);
-  return { person, records: patients, personRecord: first };
+  // De-identified together, two patients would need the consent of each, and a code that tells nobody which is which.
+  const [id, ...others] = ids;
+  if (id === undefined || others.length > 0) throw quarantine("two-patients", { channel: run.channel.id });
+  const patient = { system: source.ref.system, type: "Patient", id };
+  return { person: (await links.personOf(patient)) ?? refKey(patient), records: [patient], personRecord: patient };
 }

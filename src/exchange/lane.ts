@@ -1,5 +1,6 @@
-// Holding a lane (SYNC.md section 3): by compare-and-swap on its fence; a lane that somebody else holds is taken only
-// after this process has itself seen the same (fence, beat) for the lease and two seconds more. No two clocks are compared.
+// Holding a lane (ARCHITECTURE, Lanes): by compare-and-swap on its fence; a lane that somebody else holds is taken only
+// after this process has itself seen the same (fence, beat) for the lease and two seconds more. No two clocks are
+// compared.
 import type { Clock } from "../core/clock.ts";
 import { SluiceError } from "../core/errors.ts";
 import type { Hold, LaneState, Ledger } from "./ports.ts";

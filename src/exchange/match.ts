@@ -1,5 +1,6 @@
-// Is this person at the destination already? Asked once, before a person is created there. The search itself discloses a
-// name and a birth date, so it is on record first. A name and a birth date alone never link two records (stories B4, B6).
+// Is this person at the destination already? Asked once, before a person is created there. The search itself discloses
+// a name and a birth date, so it is on record first. A name and a birth date alone never link two records
+// (ARCHITECTURE, Links).
 import type { PersonQuery } from "../connector/contract.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import type { SourceRecord } from "../core/records.ts";

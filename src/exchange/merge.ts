@@ -1,5 +1,6 @@
 // Stage: reads what the destination holds and merges into it, so that a reduced record is never written over a full one
-// (DESIGN invariant 8). `Merged` can be made only here, from a `Minimal`; it holds what is written and names what changes.
+// (ARCHITECTURE, What always holds 8). `Merged` can be made only here, from a `Minimal`; it holds what is written and
+// names what changes.
 import { hmacId } from "../core/ids.ts";
 import { canonicalJson, type JsonObject } from "../core/json.ts";
 import { Phi } from "../core/phi.ts";

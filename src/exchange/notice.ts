@@ -1,5 +1,5 @@
-// Makes ledger rows of what a system reports (SYNC.md section 1): one row a channel, its id an HMAC of what it is about
-// and of the mark that tells one change from the next.
+// Makes ledger rows of what a system reports: one row a channel, its id an HMAC of what it is about and of the mark
+// that tells one change from the next.
 import type { Channel, Keys } from "../core/configuration.ts";
 import { canonicalJson } from "../core/json.ts";
 import { hmacId } from "../core/ids.ts";

@@ -1,4 +1,4 @@
-// The ports that an exchange talks to (SYNC.md section 5): verbs, not generic CRUD, so that SQLite does each in one
+// The ports that an exchange talks to: verbs, not generic CRUD, so that SQLite does each in one
 // transaction and MongoDB in one or two single-document writes. Each implementation passes `test/contract`.
 import type { AuditBatch, AuditEntry, AuditHead } from "../audit/entry.ts";
 import type { NoticeKind, Owner, RecordRef, RowState } from "../core/records.ts";
@@ -36,6 +36,8 @@ export interface Intent {
   /** Feeds: the rows of the batch, this one included, and the blob that holds its bytes. */
   readonly members?: readonly string[];
   readonly blob?: string;
+  /** Feeds: an attempt before this one may have been applied, so these bytes are sent again, whatever becomes of this one. */
+  readonly again?: true;
 }
 
 export interface Row extends NewRow {
@@ -58,6 +60,11 @@ export interface Row extends NewRow {
   readonly endedAt: number;
   /** Id of the blob with what must wait and cannot be read again; erased at the end. */
   readonly blob: string | undefined;
+  /**
+   * Feeds: the row at the head of the batch that this one travels in, itself included; from `begin` until that attempt
+   * certainly was not applied, or the row has ended.
+   */
+  readonly batch?: string;
 }
 
 /** A quarantine item's words: no PHI; items with the same `group` are one item with members. */
@@ -118,9 +125,16 @@ export interface Ledger {
   head(hold: Hold): Promise<Row | undefined>;
   /** Puts the row, open or ended, at the end of another lane; `next` and state stay. */
   move(row: string, to: string, hold: Hold): Promise<boolean>;
-  /** queued or sending → sending with the intent (attempt = intent.n), the lane renewed, and the audit entries, in one durable step. */
-  begin(row: string, intent: Intent, entries: readonly AuditEntry[], hold: Hold): Promise<boolean>;
-  /** sending → queued when the request certainly was not applied, with the entries that say so, in one durable step. */
+  /**
+   * queued or sending → sending with the intent (attempt = intent.n), the lane renewed, and the audit entries, in one durable
+   * step. A batch: its members are marked with this row and given their next attempt, and `bytes`, sealed, are kept under
+   * `intent.blob`; false also when a member of a new batch is no longer queued.
+   */
+  begin(row: string, intent: Intent, entries: readonly AuditEntry[], hold: Hold, bytes?: string): Promise<boolean>;
+  /**
+   * sending → queued when the request certainly was not applied, with the entries that say so, in one durable step. A batch
+   * is forgotten with its bytes, unless `intent.again`.
+   */
   unsend(row: string, entries: readonly AuditEntry[], hold: Hold): Promise<boolean>;
   /** sending → applied. */
   settle(row: string, applied: NonNullable<Row["applied"]>, hold: Hold): Promise<boolean>;
@@ -131,12 +145,17 @@ export interface Ledger {
     entries: readonly AuditEntry[],
     hold: Hold,
   ): Promise<boolean>;
+  /**
+   * Takes all open rows of the row's batch along. `attempt`: the last one certainly was not applied, a batch is forgotten as
+   * by `unsend`.
+   */
   quarantine(
     row: string,
     cause: string,
     problem: Problem,
     entries: readonly AuditEntry[],
     hold: Hold,
+    attempt?: "not-applied",
   ): Promise<boolean>;
   /** Ends the row in an ended state, with the audit entries; endedAt = `at`; forgets its blob. `lane`: it is kept there. */
   finish(
@@ -147,7 +166,7 @@ export interface Ledger {
   ): Promise<boolean>;
   /** Rows of the lane that wait for `cause` are due at once. Returns how many. */
   hasten(lane: string, cause: string): Promise<number>;
-  /** Ends as `superseded` every other queued or quarantined row of the same channel and record with a lower seq. */
+  /** Ends as `superseded` every other queued or quarantined row of the same channel and record with a lower seq, batches apart. */
   supersede(row: Row, at: number, hold: Hold): Promise<number>;
   /**
    * Free lanes whose head is due, live before backfill, at most `limit`; lanes whose head is of a channel in
@@ -167,11 +186,11 @@ export interface Ledger {
       readonly count: number;
     }[]
   >;
-  /** quarantined → queued (a person's retry), attempt kept, failures 0. Rows in other states are left. Returns how many. */
+  /** quarantined → queued (a person's retry), attempt kept, failures 0; batches as a whole. Rows in other states are left. Returns how many. */
   retry(filter: RowFilter, at: number): Promise<number>;
-  /** queued or quarantined → cancelled. Returns how many. */
+  /** queued or quarantined → cancelled; batches as a whole, and not while they are being sent. Returns how many. */
   cancelWhere(filter: RowFilter, cause: string, at: number): Promise<number>;
-  /** The observation of a record whose system has only time stamps: mark parts (SYNC.md section 1). */
+  /** The observation of a record whose system has only time stamps: they make its mark. */
   observation(channel: string, source: RecordRef): Promise<{ readonly n: number; readonly hash: string } | undefined>;
   observe(channel: string, source: RecordRef, seen: { readonly n: number; readonly hash: string }): Promise<void>;
 }
@@ -272,6 +291,9 @@ export interface Versions {
   activate(hash: string, configuration: string, at: number, reason: string): Promise<void>;
   current(): Promise<string | undefined>;
   get(hash: string): Promise<string | undefined>;
+  /** What the channel's notices were last decided under: configuration and agreements of that day. */
+  decidedUnder(channel: string): Promise<string | undefined>;
+  setDecidedUnder(channel: string, version: string): Promise<void>;
 }
 
 export interface Blobs {
@@ -299,8 +321,6 @@ export interface Queue {
   wake(lane: string): Promise<void>;
   /** Starts consuming; `run` never throws. */
   onWake(run: (lane: string) => Promise<void>, concurrency: number): Promise<void>;
-  /** Calls `run` every `everyMs`, in one process only at a time. */
-  schedule(name: string, everyMs: number, run: () => Promise<void>): Promise<void>;
   stats(): Promise<QueueStats>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
-// Recovery (SYNC.md section 4): what an earlier attempt of unknown outcome left at the destination is read and kept in the
-// link before anything else is decided, so that not even a denial leaves an unknown write behind, and no later run takes
-// Sluice's own write for a change that somebody made there.
+// Recovery (ARCHITECTURE, Order of writes): what an earlier attempt of unknown outcome left at the destination is read
+// and kept in the link before anything else is decided, so that not even a denial leaves an unknown write behind, and
+// no later run takes Sluice's own write for a change that somebody made there.
 import type { SourceRecord } from "../core/records.ts";
 import { quarantine } from "./causes.ts";
 import { readValues } from "./convert.ts";

@@ -1,5 +1,5 @@
 // Refusals of callers who did not prove who they are: counted, and put on record as one aggregate entry a minute and
-// reason, so that junk cannot fill the log (DESIGN section 3).
+// reason, so that junk cannot fill the log.
 import { instant } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import type { Gateway } from "./gateway.ts";

@@ -115,11 +115,11 @@ export class Rhythm {
 
 /** Accepts the channel's denied notices again when what it is decided under has changed; asks once a change. */
 export async function reopenChannel(gateway: Gateway, channel: string, version: string): Promise<void> {
-  const key = `decided-under:${channel}`;
-  const before = await gateway.store.blobs.get(key);
+  const { versions } = gateway.store;
+  const before = await versions.decidedUnder(channel);
   if (before === version) return;
   if (before !== undefined) await acceptDenied(gateway, { channel }, `decided under ${version}`);
-  await gateway.store.blobs.put(key, version);
+  await versions.setDecidedUnder(channel, version);
 }
 
 async function mayRead(gateway: Gateway, id: string): Promise<boolean> {

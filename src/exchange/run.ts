@@ -60,7 +60,7 @@ export function isFhir(active: Active, system: string): boolean {
   return active.fhirSystems.has(system);
 }
 
-/** Starts a run; a row whose channel is gone goes to a person, one whose channel is off waits as cancelled. */
+/** Starts a run; a row whose channel is gone goes to a person, one whose channel is off ends as cancelled. */
 export function startRun(gateway: Gateway, row: Row, lane: HeldLane, mode?: "also-off"): Run {
   const { active } = gateway;
   const channel = active.configuration.channels.get(row.channel);

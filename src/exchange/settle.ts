@@ -1,5 +1,6 @@
-// Stage: writes down what a sent attempt became: the row applied, the link and its base, the outcome, the row done. From
-// `applied` on each step may be repeated after a crash; all are idempotent (SYNC.md section 4, steps 9 to 12).
+// Stage: writes down what a sent attempt became: the row applied, the link and its base, the outcome, the row done.
+// From `applied` on each step may be repeated after a crash; all are idempotent (ARCHITECTURE, Order of writes 8 to
+// 11).
 import type { AuditEntry } from "../audit/entry.ts";
 import { refKey, type RecordRef } from "../core/records.ts";
 import { quarantine } from "./causes.ts";

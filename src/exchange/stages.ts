@@ -1,5 +1,5 @@
-// The stage table (DESIGN section 3) as data: which stages each kind of exchange passes, in order. A test runs each kind
-// and compares; ARCHITECTURE.md prints it.
+// The stage table as data: which stages each kind of exchange passes, in order. A test runs each kind and compares;
+// ARCHITECTURE.md prints it (`test/architecture/page.test.ts`).
 
 export const stages = [
   "receive",
@@ -52,4 +52,3 @@ export const kinds = {
     run: ["check", "resolve", "fetch", "judge", "reduce", "record", "deliver", "settle"],
   },
 } as const satisfies Record<string, { readonly intake: readonly Stage[]; readonly run: readonly Stage[] }>;
-export type ExchangeKind = keyof typeof kinds;

@@ -1,5 +1,5 @@
 // The three-way merge of one pair, field by field, against the link's agreed base: what changed on one side moves, what
-// changed on both is a conflict, and what is unknown on either side is left alone (DESIGN invariant 8).
+// changed on both is a conflict, and what is unknown on either side is left alone (ARCHITECTURE, What always holds 8).
 import { canonicalJson, type Json } from "../core/json.ts";
 import type { CompiledField, FieldValues } from "../mapping/contract.ts";
 

@@ -1,5 +1,5 @@
 // Lanes that this process has woken and not yet run, and since when: the sweep wakes those again only when the queue seems
-// to have lost them, since a lane woken twice is held twice for nothing (SYNC.md section 3).
+// to have lost them, since a lane woken twice is held twice for nothing.
 import type { Clock } from "../core/clock.ts";
 import type { Gateway } from "./gateway.ts";
 

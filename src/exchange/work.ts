@@ -1,6 +1,6 @@
 // Runs lanes: takes one, runs its due rows in order, gives it back. The queue's wake-ups make this fast, the sweep makes it
 // certain: every second it wakes the lanes that have due rows and no holder, and lanes of stalled holders are taken over
-// (SYNC.md section 3).
+// (ARCHITECTURE, Lanes).
 import { asSluiceError } from "../core/errors.ts";
 import { conclude, readBackDue, type Verdict } from "./conclude.ts";
 import { finishBatch, runFeed } from "./feed.ts";

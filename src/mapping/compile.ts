@@ -174,7 +174,7 @@ function checkResource(type: string, resource: JsonObject): void {
   });
 }
 
-/** A part written back would erase the rest (DESIGN invariant 8). */
+/** A part written back would erase the rest (ARCHITECTURE, What always holds 8). */
 function checkWhole(type: string, resource: JsonObject): void {
   checkResource(type, resource);
   if (!isPartial(resource)) return;

@@ -149,7 +149,7 @@ function fhirSide(
       // Equal in meaning: left as it is written there.
       if (equal(readable(readFhir, resource), neutral)) return resource;
       if (neutral === null) {
-        // What is hidden was never seen, so it cannot be erased (DESIGN invariant 8).
+        // What is hidden was never seen, so it cannot be erased (ARCHITECTURE, What always holds 8).
         if (!mayClear(field, refuse) || lens.read(resource) === unknown) return resource;
         const cleared = lens.clear(resource);
         if (lens.read(cleared) !== missing)

@@ -1,7 +1,5 @@
 // The purposes of use and which of them covers which: v3-ActReason / PurposeOfUse, HL7 Terminology of 2026-08.
 
-export const purposeTerminology = "v3-ActReason 2026-08";
-
 const tree: Readonly<Record<string, string>> = {
   TREAT: "CLINTRL COC ETREAT POPHLTH TREATDS",
   ETREAT: "BTG ERTREAT",

@@ -6,7 +6,6 @@ import { hmacId } from "../core/ids.ts";
 import type { Queue, QueueStats } from "../exchange/ports.ts";
 import { unavailable, wakeOptions, type JobQueue, type OpenConnection, type QueueConnection } from "./connection.ts";
 import { Consumer } from "./consumer.ts";
-import { Schedule } from "./schedule.ts";
 
 export interface BullQueueOptions {
   /** The deployment's id key: deduplication ids are HMACs under it. */
@@ -18,9 +17,8 @@ export interface BullQueueOptions {
   readonly idlePollSeconds?: number;
 }
 
-/** BullMQ queue names; with the Redis prefix they make the keys. */
+/** The BullMQ queue's name; with the Redis prefix it makes the keys. */
 const lanes = "lanes";
-const schedules = "schedules";
 const maxLaneLength = 512;
 
 export class BullQueue implements Queue {
@@ -29,7 +27,6 @@ export class BullQueue implements Queue {
   readonly version: string;
   readonly #connection: QueueConnection;
   readonly #lanes: JobQueue;
-  readonly #schedule: Schedule;
   readonly #idKey: Buffer;
   readonly #report: (error: SluiceError) => void;
   readonly #clock: Clock;
@@ -49,14 +46,6 @@ export class BullQueue implements Queue {
     this.#idlePollSeconds = options.idlePollSeconds ?? 5;
     this.#lanes = connection.queue(lanes);
     this.#lanes.on("error", this.#backEndFailed);
-    this.#schedule = new Schedule(connection, {
-      queue: schedules,
-      clock: this.#clock,
-      runFailed: this.#runFailed,
-      backEndFailed: this.#backEndFailed,
-      dedupId: (name) => hmacId(options.idKey, "schedule", name),
-      idlePollSeconds: this.#idlePollSeconds,
-    });
   }
 
   /** Rejects with `queue-unavailable` (the server cannot be reached) or `config-invalid` (it is set up wrongly). */
@@ -102,11 +91,6 @@ export class BullQueue implements Queue {
     await this.#consumer.ready();
   }
 
-  /** See `schedule.ts`. All processes of a deployment register the same names. */
-  schedule(name: string, everyMs: number, run: () => Promise<void>): Promise<void> {
-    return this.#schedule.add(name, everyMs, run);
-  }
-
   async stats(): Promise<QueueStats> {
     try {
       const { waiting = 0, active = 0 } = await this.#lanes.getJobCounts("waiting", "active");
@@ -135,7 +119,7 @@ export class BullQueue implements Queue {
 
   async #close(): Promise<void> {
     await this.#connection.leave();
-    await Promise.all([this.#schedule.close(), this.#consumer?.close()]);
+    await this.#consumer?.close();
     await this.#lanes.close();
     await this.#connection.close();
   }

@@ -14,7 +14,6 @@ export interface JobQueue {
 
 /** The part of a BullMQ `Worker` that is used. `close` waits for the jobs that run. */
 export interface JobWorker {
-  concurrency: number;
   waitUntilReady(): Promise<unknown>;
   on(event: "error", report: (error: Error) => void): unknown;
   close(): Promise<void>;
@@ -27,7 +26,7 @@ export interface WorkerSettings {
 }
 
 /** A job as a back end gives it: who wrote it is unknown, so its data is. */
-export type RunJob = (job: { readonly name: string; readonly data: unknown }) => Promise<void>;
+export type RunJob = (job: { readonly data: unknown }) => Promise<void>;
 
 export interface QueueConnection {
   readonly backend: "pglite" | "redis";

@@ -22,10 +22,6 @@ export class Consumer {
     this.#worker.on("error", options.backEndFailed);
   }
 
-  set concurrency(jobs: number) {
-    this.#worker.concurrency = jobs;
-  }
-
   async ready(): Promise<void> {
     await this.#worker.waitUntilReady();
   }

@@ -28,7 +28,7 @@ function checkEnds(channel: ChannelRead, { read, systems }: ChannelContext): Pro
   return problems;
 }
 
-/** DESIGN invariant 14. */
+/** ARCHITECTURE, What always holds 14. */
 function checkEnvironments(channel: ChannelRead, read: ReadConfiguration): Problem[] {
   const { from, to } = channel.value;
   const [source, target] = [read.system.get(from)?.value.environment, read.system.get(to)?.value.environment];

@@ -126,7 +126,7 @@ async function checkWebhookSecret(
   return undefined;
 }
 
-/** DESIGN invariant 14. A FHIR server is known by its issuer, or where it has none, by what it says it is. */
+/** ARCHITECTURE, What always holds 14. A FHIR server is known by its issuer, or by what it says it is. */
 const fhirIdentities: readonly (readonly string[])[] = [
   ["issuer", "tokenEndpoint"],
   ["baseUrl", "implementation"],

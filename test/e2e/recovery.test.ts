@@ -18,16 +18,10 @@ describe("recovery of exchanges of one record", function () {
   this.timeout(120_000);
   let run: PracticeRun;
   let person: { readonly contact: string; readonly patient: string };
-  /** `X-Request-Id` of each write that came to the EHR's door and was taken. */
-  const taken: (string | undefined)[] = [];
   const unused: { readonly contact: string; readonly patient: string }[] = [];
 
   before(async () => {
-    const beforeWrite = (write: { readonly requestId: string | undefined }): Promise<void> => {
-      taken.push(write.requestId);
-      return Promise.resolve();
-    };
-    run = await PracticeRun.prepare({ ehr: { beforeWrite } });
+    run = await PracticeRun.prepare();
     for (let n = 0; n < 8; n += 1) {
       const patient = run.sandboxes.ehr.put(patientOf(n))["id"];
       unused.push({ patient, contact: run.sandboxes.crm.put("Contact", contactOf(n)) });
@@ -213,6 +207,16 @@ describe("recovery of exchanges of one record", function () {
   });
 
   describe("a holder that stalls while its process lives", () => {
+    /** `X-Request-Id` of each write that came to the EHR's door, refused ones too. */
+    let arrived: string[];
+    beforeEach(() => {
+      arrived = [];
+      run.sandboxes.ehr.setFault((request) => {
+        if (isWrite(request)) arrived.push(textOf(request.headers["x-request-id"]));
+        return undefined;
+      });
+    });
+
     const fenceOf = async (lane: string): Promise<number> => (await run.running.store.ledger.peek(lane))?.fence ?? 0;
 
     const lost = (lane: string): number =>
@@ -246,7 +250,7 @@ describe("recovery of exchanges of one record", function () {
       await until("the stalled one to be refused", () => lost(row.lane) === 1);
       await run.quiet();
       assert.deepEqual(
-        taken.filter((id) => id?.startsWith(row.id)),
+        arrived.filter((id) => id.startsWith(row.id)),
         [`${row.id}.2`],
       );
       assert.equal(run.sandboxes.ehr.history("Patient", person.patient).length, from + 1);
@@ -264,7 +268,7 @@ describe("recovery of exchanges of one record", function () {
       await until("the stalled one to be refused", () => lost(row.lane) === 1);
       await run.quiet();
       assert.deepEqual(
-        taken.filter((id) => id?.startsWith(row.id)),
+        arrived.filter((id) => id.startsWith(row.id)),
         [`${row.id}.1`],
       );
       assert.equal(run.sandboxes.ehr.history("Patient", person.patient).length, from + 1);

@@ -1,5 +1,5 @@
-// What must hold after a run (DESIGN section 4: 2, 5, 7, 9, 10, 12), as pure checks over a snapshot. Each names what it
-// found; an empty list means that all held.
+// What must hold after a run (ARCHITECTURE, What always holds: 2, 5, 7, 9, 10, 12), as pure checks over a snapshot.
+// Each names what it found; an empty list means that all held.
 import type { Truth } from "./population.ts";
 import { editedIn } from "./readings.ts";
 import type { Held, Snapshot, Version } from "./snapshot.ts";

@@ -3,7 +3,8 @@ import { text } from "./transaction.ts";
 import type { Transaction } from "./transaction.ts";
 
 export function put(tx: Transaction, id: string, sealed: string): void {
-  if (tx.db.run("INSERT OR REPLACE INTO blobs (id, sealed) VALUES (?, ?)", id, sealed) > 1) tx.erased = true;
+  if (tx.db.one("SELECT 1 FROM blobs WHERE id = ?", id)) tx.erased = true;
+  tx.db.run("INSERT OR REPLACE INTO blobs (id, sealed) VALUES (?, ?)", id, sealed);
 }
 
 export function get(tx: Transaction, id: string): string | undefined {

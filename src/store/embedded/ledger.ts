@@ -5,7 +5,8 @@ import { SluiceError } from "../../core/errors.ts";
 import { endedStates } from "../../core/records.ts";
 import type { RowState } from "../../core/records.ts";
 import type { Hold, Intent, NewRow, Problem, Row, RowFilter } from "../../exchange/ports.ts";
-import { erase } from "./blobs.ts";
+import { canGather, dissolve, gather, notUnderWay, withBatches } from "./batches.ts";
+import { erase, put } from "./blobs.ts";
 import { deriveHead, isOpen, laneFor, nextSeq, placeNew, renew, stands } from "./lanes.ts";
 import { findQuery, insertRow, readRow } from "./rows.ts";
 import { maybeText, text } from "./transaction.ts";
@@ -65,19 +66,25 @@ export function begin(
   intent: Intent,
   entries: readonly AuditEntry[],
   hold: Hold,
+  bytes?: string,
 ): boolean {
+  const { members, blob } = intent;
+  if (members && !intent.again && !canGather(tx, row, members, hold)) return false;
   const when = "state IN ('queued', 'sending') AND attempt <= ?2";
   const set =
     "state = 'sending', intent = ?1, attempt = ?2, blob = coalesce(?3, blob), cause = NULL, waiting_since = 0";
-  if (!change(tx, row, hold, when, set, JSON.stringify(intent), intent.n, intent.blob ?? null)) return false;
+  if (!change(tx, row, hold, when, set, JSON.stringify(intent), intent.n, blob ?? null)) return false;
+  if (members) gather(tx, row, members, hold);
+  if (blob !== undefined && bytes !== undefined) put(tx, blob, bytes);
   renew(tx, hold);
   tx.record(entries);
   return true;
 }
 
-/** The intent stays: its link id is kept over all attempts. */
+/** The intent stays: its link id is kept over all attempts. A batch is formed anew, if no earlier attempt may have been applied. */
 export function unsend(tx: Transaction, row: string, entries: readonly AuditEntry[], hold: Hold): boolean {
   if (!change(tx, row, hold, "state = 'sending'", "state = 'queued'")) return false;
+  dissolve(tx, row);
   tx.record(entries);
   return true;
 }
@@ -122,9 +129,14 @@ export function quarantine(
   problem: Problem,
   entries: readonly AuditEntry[],
   hold: Hold,
+  attempt?: "not-applied",
 ): boolean {
   const set = "state = 'quarantined', cause = ?, grp = ?, problem = ?, next = 0, waiting_since = 0";
-  if (!change(tx, row, hold, isOpen, set, cause, problem.group, JSON.stringify(problem))) return false;
+  const values = [cause, problem.group, JSON.stringify(problem)] as const;
+  if (!change(tx, row, hold, isOpen, set, ...values)) return false;
+  const together = `batch = (SELECT batch FROM rows WHERE id = ?) AND ${isOpen}`;
+  tx.db.run(`UPDATE rows SET ${set} WHERE ${together}`, ...values, row);
+  if (attempt === "not-applied") dissolve(tx, row);
   deriveHead(tx, hold.lane);
   tx.record(entries);
   return true;
@@ -151,13 +163,14 @@ export function finish(tx: Transaction, row: string, end: End, entries: readonly
 
 function endRow(tx: Transaction, row: string, blob: string | undefined, end: End): void {
   const set =
-    "state = ?, cause = ?, ended_at = ?, next = 0, waiting_since = 0, blob = NULL, grp = NULL, problem = NULL";
+    "state = ?, cause = ?, ended_at = ?, next = 0, waiting_since = 0, blob = NULL, batch = NULL, grp = NULL, problem = NULL";
   tx.db.run(`UPDATE rows SET ${set} WHERE id = ?`, end.state, end.cause ?? null, end.at, row);
   if (blob !== undefined) erase(tx, blob);
 }
 
 export const supersedeSql = `SELECT id, blob FROM rows
-  WHERE record = ? AND system = ? AND type = ? AND channel = ? AND lane = ? AND seq < ? AND ${isWaiting}`;
+  WHERE record = ? AND system = ? AND type = ? AND channel = ? AND lane = ? AND seq < ? AND ${isWaiting}
+  AND batch IS NULL`;
 
 /** The row's place is read anew: only rows of the held lane are compared, the numbers of two lanes say nothing. */
 export function supersede(tx: Transaction, row: Row, at: number, hold: Hold): number {
@@ -199,9 +212,11 @@ function deriveHeads(tx: Transaction, rows: readonly Match[]): void {
 
 function matching(tx: Transaction, filter: RowFilter, among: readonly RowState[]): readonly Match[] {
   const states = among.filter((state) => filter.states?.includes(state) ?? true);
-  const query = findQuery("*", { ...filter, states });
+  const query = findQuery("*", { ...filter, states }, notUnderWay);
   if (query === undefined) return [];
-  return tx.db.all(query.sql, ...query.values).map((row) => ({
+  const rows = tx.db.all(query.sql, ...query.values);
+  const inState = `state IN (${states.map((state) => `'${state}'`).join(", ")})`;
+  return withBatches(tx, rows, inState).map((row) => ({
     id: text(row, "id"),
     lane: text(row, "lane"),
     blob: maybeText(row, "blob"),

@@ -29,8 +29,6 @@ export interface EmbeddedStore extends Store {
   readonly mirrorPath: string;
   /** What happens each second and at close: mirrors the audit head, and empties the WAL of erased bytes. */
   flush(): Promise<void>;
-  /** Changes when another connection has committed, for example a command beside a running gateway. */
-  dataVersion(): Promise<number>;
 }
 
 /**
@@ -50,7 +48,6 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Embed
     ...registersOf(thread),
     mirrorPath,
     flush: () => thread.flush(),
-    dataVersion: () => thread.call("dataVersion"),
     close: () => thread.close(),
   };
 }
@@ -76,12 +73,13 @@ function ledgerOf(thread: Thread, clock: Clock): EmbeddedLedger {
     redirect: (to, hold) => thread.call("redirect", to, hold),
     head: (hold) => thread.call("head", hold),
     move: (row, to, hold) => thread.call("move", row, to, hold),
-    begin: (row, intent, entries, hold) => thread.call("begin", row, intent, entries, hold),
+    begin: (row, intent, entries, hold, bytes) => thread.call("begin", row, intent, entries, hold, bytes),
     unsend: (row, entries, hold) => thread.call("unsend", row, entries, hold),
     settle: (row, applied, hold) => thread.call("settle", row, applied, hold),
     defer: (row, wait, entries, hold) => thread.call("defer", row, { ...wait, at: clock.now() }, entries, hold),
     hasten: (lane, cause) => thread.call("hasten", lane, cause),
-    quarantine: (row, cause, problem, entries, hold) => thread.call("quarantine", row, cause, problem, entries, hold),
+    quarantine: (row, cause, problem, entries, hold, attempt) =>
+      thread.call("quarantine", row, cause, problem, entries, hold, attempt),
     finish: (row, end, entries, hold) => thread.call("finish", row, end, entries, hold),
     supersede: (row, at, hold) => thread.call("supersede", row, at, hold),
     due: (now, limit, skipChannels) => thread.call("due", now, limit, skipChannels),
@@ -175,6 +173,8 @@ function registersOf(thread: Thread): Pick<Store, "cursors" | "systems" | "versi
       activate: (hash, configuration, at, reason) => thread.call("activate", hash, configuration, at, reason),
       current: () => thread.call("currentVersion"),
       get: (hash) => thread.call("configuration", hash),
+      decidedUnder: (channel) => thread.call("decidedUnder", channel),
+      setDecidedUnder: (channel, version) => thread.call("setDecidedUnder", channel, version),
     },
     blobs: {
       put: (id, sealed) => thread.call("putBlob", id, sealed),

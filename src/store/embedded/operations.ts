@@ -30,8 +30,8 @@ export const reads = {
   system: registers.system,
   currentVersion: registers.current,
   configuration: registers.configuration,
+  decidedUnder: registers.decidedUnder,
   blob: blobs.get,
-  dataVersion: registers.dataVersion,
 };
 
 export const writes = {
@@ -63,6 +63,7 @@ export const writes = {
   pause: registers.pause,
   resume: registers.resume,
   activate: registers.activate,
+  setDecidedUnder: registers.setDecidedUnder,
   putBlob: blobs.put,
   eraseBlob: blobs.erase,
   personKey: registers.personKey,

@@ -64,6 +64,15 @@ export function configuration(tx: Transaction, hash: string): string | undefined
   return row && text(row, "configuration");
 }
 
+export function decidedUnder(tx: Transaction, channel: string): string | undefined {
+  const row = tx.db.one("SELECT version FROM decided_under WHERE channel = ?", channel);
+  return row && text(row, "version");
+}
+
+export function setDecidedUnder(tx: Transaction, channel: string, version: string): void {
+  tx.db.run("INSERT OR REPLACE INTO decided_under (channel, version) VALUES (?, ?)", channel, version);
+}
+
 export function personKey(tx: Transaction, person: string, make?: string): string | undefined {
   if (make !== undefined) tx.db.run("INSERT OR IGNORE INTO person_keys (person, wrapped) VALUES (?, ?)", person, make);
   const row = tx.db.one("SELECT wrapped FROM person_keys WHERE person = ?", person);
@@ -79,9 +88,4 @@ export function pseudonym(tx: Transaction, recipient: string, record: string, ma
   );
   const sql = "SELECT pseudonym FROM pseudonyms WHERE recipient = ? AND record = ?";
   return text(tx.db.one(sql, recipient, record) ?? {}, "pseudonym");
-}
-
-/** Changes whenever another connection, of this or another process, has committed. */
-export function dataVersion(tx: Transaction): number {
-  return integer(tx.db.one("PRAGMA data_version") ?? {}, "data_version");
 }

@@ -29,6 +29,7 @@ export function readRow(row: SqlRow): Row {
     problem: json(row, "problem") as Problem | undefined,
     endedAt: integer(row, "ended_at"),
     blob: maybeText(row, "blob"),
+    ...(row["batch"] === null ? {} : { batch: text(row, "batch") }),
   };
 }
 
@@ -66,11 +67,12 @@ const everyState: readonly RowState[] = [
 /**
  * The rows that match, in (acceptedAt, id) order. A record, a group or a lane is found by its own index; anything else is
  * one walk along an ordered index for each state, so that a page costs a page however many rows there are.
+ * `also` is a condition more, beginning with AND.
  */
-export function findQuery(columns: string, filter: RowFilter): Query | undefined {
+export function findQuery(columns: string, filter: RowFilter, also = ""): Query | undefined {
   const states = statesOf(filter);
   if (states.length === 0) return undefined;
-  const where = conditions(filter);
+  const where = conditions(filter, also);
   const order = filter.newestFirst ? "ORDER BY accepted_at DESC, id DESC" : "ORDER BY accepted_at, id";
   const limit = filter.limit === undefined ? "" : ` LIMIT ${Math.max(0, Math.trunc(filter.limit))}`;
   if (
@@ -95,7 +97,7 @@ function statesOf(filter: RowFilter): readonly RowState[] {
   return (filter.dueBefore === undefined ? everyState : openStates).filter((state) => asked.has(state));
 }
 
-function conditions(filter: RowFilter): Query {
+function conditions(filter: RowFilter, also: string): Query {
   const parts: string[] = [];
   const values: (string | number)[] = [];
   const equal = (column: string, value: string | undefined): void => {
@@ -118,7 +120,7 @@ function conditions(filter: RowFilter): Query {
     parts.push(`(accepted_at, id) ${filter.newestFirst ? "<" : ">"} (?, ?)`);
     values.push(filter.after.acceptedAt, filter.after.id);
   }
-  return { sql: parts.map((part) => ` AND ${part}`).join(""), values };
+  return { sql: parts.map((part) => ` AND ${part}`).join("") + also, values };
 }
 
 type Count = { channel: string; state: RowState; cause: string | undefined; count: number };

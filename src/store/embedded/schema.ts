@@ -111,5 +111,17 @@ CREATE TABLE pseudonyms (
   recipient TEXT NOT NULL, record TEXT NOT NULL, pseudonym TEXT NOT NULL, PRIMARY KEY (recipient, record)
 ) STRICT, WITHOUT ROWID;`;
 
+/** Which rows of a feed travel together: the id of the row at their head. */
+const batches = `
+ALTER TABLE rows ADD COLUMN batch TEXT;
+CREATE INDEX rows_batch ON rows (batch) WHERE batch IS NOT NULL;`;
+
+/** What a channel's notices were last decided under; it was kept among the blobs. */
+const decisions = `
+CREATE TABLE decided_under (channel TEXT PRIMARY KEY, version TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO decided_under (channel, version)
+  SELECT substr(id, length('decided-under:') + 1), sealed FROM blobs WHERE id LIKE 'decided-under:%';
+DELETE FROM blobs WHERE id LIKE 'decided-under:%';`;
+
 /** Element i brings a file from version i (`PRAGMA user_version`) to i + 1. Never change one that was released. */
-export const migrations: readonly string[] = [ledger + audit + identity + registers];
+export const migrations: readonly string[] = [ledger + audit + identity + registers, batches, decisions];

@@ -22,14 +22,12 @@ function shared(open: OpenConnection): { readonly open: OpenConnection; readonly
       return (first = open());
     },
     wipe: async () => {
-      for (const name of ["lanes", "schedules"]) {
-        const queue = (await (first ?? open())).queue(name) as unknown as {
-          obliterate(how: { force: boolean }): Promise<void>;
-          close(): Promise<void>;
-        };
-        await queue.obliterate({ force: true });
-        await queue.close();
-      }
+      const queue = (await (first ?? open())).queue("lanes") as unknown as {
+        obliterate(how: { force: boolean }): Promise<void>;
+        close(): Promise<void>;
+      };
+      await queue.obliterate({ force: true });
+      await queue.close();
     },
   };
 }

@@ -1,7 +1,7 @@
 // Rows: accepted once, moved through their states by the lane's holder, found again, retried and cancelled.
 import assert from "node:assert/strict";
-import type { Hold, NewRow } from "../../../src/exchange/ports.ts";
-import { entry, intent, newRow, problem, take } from "./samples.ts";
+import type { Hold, Intent, NewRow, Row } from "../../../src/exchange/ports.ts";
+import { entry, fresh, intent, newRow, problem, take } from "./samples.ts";
 import type { StoreOf } from "./contract.ts";
 
 export function ledgerContract(store: StoreOf): void {
@@ -186,6 +186,128 @@ export function ledgerContract(store: StoreOf): void {
       assert.equal(await blobs.get("blob"), undefined);
       for (const { hold } of [sending, queued, held]) await ledger.release(hold);
       assert.deepEqual(await ledger.due(1e12, 10), [sending.row.lane]);
+    });
+
+    describe("a batch", () => {
+      /** Three rows of a lane, the first at the head of a batch of them all. */
+      async function batch(over: Partial<Intent> = {}): Promise<{ ids: readonly string[]; head: string; hold: Hold }> {
+        const { ledger } = store();
+        const lane = fresh("feed");
+        const rows = [newRow({ lane }), newRow({ lane }), newRow({ lane })];
+        await ledger.accept(rows);
+        const hold = await take(ledger, lane);
+        const ids = rows.map((row) => row.id);
+        const head = ids[0] ?? "";
+        const sent = intent({ operation: "deliver", members: ids, blob: `batch.${head}`, ...over });
+        assert.equal(await ledger.begin(head, sent, [], hold, "sealed"), true);
+        return { ids, head, hold };
+      }
+      const found = async (ids: readonly string[]): Promise<readonly (Row | undefined)[]> =>
+        Promise.all(ids.map((id) => store().ledger.get(id)));
+      const states = async (ids: readonly string[]): Promise<readonly unknown[]> =>
+        (await found(ids)).map((row) => row?.state);
+
+      it("begin marks its rows, gives each an attempt and keeps its bytes; the end forgets both", async () => {
+        const { ledger, blobs } = store();
+        const { ids, head, hold } = await batch();
+        assert.deepEqual(
+          (await found(ids)).map((row) => [row?.state, row?.batch, row?.attempt]),
+          [
+            ["sending", head, 1],
+            ["queued", head, 1],
+            ["queued", head, 1],
+          ],
+        );
+        assert.equal(await blobs.get(`batch.${head}`), "sealed");
+        await ledger.settle(head, { n: 1, id: "x", version: undefined }, hold);
+        for (const id of [...ids].reverse())
+          await ledger.finish(id, { state: "done", cause: undefined, at: 1 }, [], hold);
+        assert.deepEqual(
+          (await found(ids)).map((row) => [row?.state, row?.batch]),
+          ids.map(() => ["done", undefined]),
+        );
+        assert.equal(await blobs.get(`batch.${head}`), undefined);
+      });
+
+      it("is not made, and nothing is kept, when a member is no longer queued or in another batch; else it is", async () => {
+        const { ledger, blobs } = store();
+        const { ids, hold } = await batch();
+        const [mine, gone] = [newRow({ lane: hold.lane }), newRow({ lane: hold.lane })];
+        await ledger.accept([mine, gone]);
+        await ledger.cancelWhere({ id: gone.id }, "by hand", 1);
+        const begin = (...members: readonly string[]): Promise<boolean> =>
+          ledger.begin(mine.id, intent({ members: [mine.id, ...members], blob: "mine" }), [], hold, "sealed");
+        assert.equal(await begin(gone.id), false);
+        assert.equal(await begin(ids[1] ?? ""), false);
+        assert.deepEqual([(await ledger.get(mine.id))?.state, await blobs.get("mine")], ["queued", undefined]);
+        assert.equal(await begin(), true);
+        assert.equal(await blobs.get("mine"), "sealed");
+      });
+
+      it("unsend forgets it with its bytes, unless an earlier attempt may have been applied", async () => {
+        const { ledger, blobs } = store();
+        const certain = await batch();
+        assert.equal(await ledger.unsend(certain.head, [], certain.hold), true);
+        assert.deepEqual(
+          (await found(certain.ids)).map((row) => [row?.state, row?.batch, row?.intent]),
+          certain.ids.map(() => ["queued", undefined, undefined]),
+        );
+        assert.equal(await blobs.get(`batch.${certain.head}`), undefined);
+        const again = await batch({ again: true });
+        assert.equal(await ledger.unsend(again.head, [], again.hold), true);
+        assert.deepEqual(
+          (await found(again.ids)).map((row) => row?.batch),
+          again.ids.map(() => again.head),
+        );
+        assert.equal(await blobs.get(`batch.${again.head}`), "sealed");
+      });
+
+      it("quarantine, retry and cancel take it as a whole", async () => {
+        const { ledger, blobs } = store();
+        const { ids, head, hold } = await batch();
+        const other = newRow({ lane: hold.lane });
+        await ledger.accept([other]);
+        assert.equal(await ledger.quarantine(head, "unknown", problem, [], hold), true);
+        assert.deepEqual(await states([...ids, other.id]), ["quarantined", "quarantined", "quarantined", "queued"]);
+        assert.equal((await ledger.find({ group: problem.group })).length, 3);
+        assert.equal(await ledger.retry({ id: ids[2] ?? "" }, 1), 3);
+        assert.deepEqual(
+          (await found(ids)).map((row) => [row?.state, row?.batch]),
+          ids.map(() => ["queued", head]),
+        );
+        assert.equal(await blobs.get(`batch.${head}`), "sealed");
+        assert.equal(await ledger.cancelWhere({ id: ids[1] ?? "" }, "by hand", 1), 3);
+        assert.deepEqual(await states([...ids, other.id]), ["cancelled", "cancelled", "cancelled", "queued"]);
+        assert.equal(await blobs.get(`batch.${head}`), undefined);
+      });
+
+      it("quarantine after an attempt that was not applied: its rows stand alone again", async () => {
+        const { ledger, blobs } = store();
+        const { ids, head, hold } = await batch();
+        assert.equal(await ledger.quarantine(head, "rejected", problem, [], hold, "not-applied"), true);
+        assert.deepEqual(
+          (await found(ids)).map((row) => [row?.state, row?.batch, row?.intent]),
+          ids.map(() => ["quarantined", undefined, undefined]),
+        );
+        assert.equal(await blobs.get(`batch.${head}`), undefined);
+        assert.equal(await ledger.retry({ id: ids[1] ?? "" }, 1), 1);
+      });
+
+      it("while it is being sent, none of it is cancelled; nor is a row of it superseded", async () => {
+        const { ledger } = store();
+        const { ids, head, hold } = await batch();
+        const source = (await ledger.get(ids[1] ?? ""))?.source;
+        assert.ok(source);
+        const newer = [newRow({ lane: hold.lane, source }), newRow({ lane: hold.lane, source })];
+        await ledger.accept(newer);
+        const newest = await ledger.get(newer[1]?.id ?? "");
+        assert.ok(newest);
+        assert.equal(await ledger.supersede(newest, 1, hold), 1);
+        assert.deepEqual(await states([...ids, newer[0]?.id ?? ""]), ["sending", "queued", "queued", "superseded"]);
+        assert.equal(await ledger.cancelWhere({ lane: hold.lane }, "by hand", 1), 1);
+        assert.deepEqual(await states([...ids, newest.id]), ["sending", "queued", "queued", "cancelled"]);
+        assert.equal((await ledger.get(ids[2] ?? ""))?.batch, head);
+      });
     });
 
     it("retry and cancelWhere take all rows that match, or as many as the limit says, oldest first", async () => {

@@ -76,6 +76,15 @@ export function registerContract(store: StoreOf): void {
       assert.equal(await versions.get("h3"), undefined);
     });
 
+    it("what a channel was last decided under is kept for each channel", async () => {
+      const { versions } = store();
+      assert.equal(await versions.decidedUnder("a"), undefined);
+      await versions.setDecidedUnder("a", "v1");
+      await versions.setDecidedUnder("a", "v2");
+      await versions.setDecidedUnder("b", "v1");
+      assert.deepEqual([await versions.decidedUnder("a"), await versions.decidedUnder("b")], ["v2", "v1"]);
+    });
+
     it("a blob is kept until it is erased", async () => {
       const { blobs } = store();
       await blobs.put("b", "one");

@@ -57,7 +57,6 @@ export class LightGateway {
     const queue: Queue = {
       wake: () => Promise.resolve(),
       onWake: () => Promise.resolve(),
-      schedule: () => Promise.resolve(),
       stats: () =>
         made?.queueAnswers === false ? Promise.reject(new Error("down")) : Promise.resolve({ waiting: 0, active: 0 }),
       close: () => Promise.resolve(),

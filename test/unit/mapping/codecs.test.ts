@@ -35,7 +35,7 @@ function refusal(run: () => unknown): SluiceError {
 }
 
 describe("mapping/codecs", () => {
-  it("text: NFC, trimmed, one kind of line end (stories C8, C9)", () => {
+  it("text: NFC, trimmed, one kind of line end", () => {
     assert.equal(fromCrm(text, " Jose\u0301 \r\n de la Cruz\t"), "José \n de la Cruz");
     for (const kept of ["=1+1", "<b>x</b>", "🙂", "שלום", "Ng"]) assert.equal(fromCrm(text, kept), kept);
     for (const bad of ["a\u0000b", "a\u001bb", "a\u0085b", "a\ud800b"]) {
@@ -46,13 +46,13 @@ describe("mapping/codecs", () => {
     refusal(() => fromCrm(text, 5));
   });
 
-  it("text: refuses what is longer than the CRM field, with both lengths (story C8)", () => {
+  it("text: refuses what is longer than the CRM field, with both lengths", () => {
     const short = { ...text, maxLength: 5 };
     assert.match(refusal(() => toCrm(short, "sixsix")).message, /6 characters.*5/);
     assert.equal(toCrm(short, "fives"), "fives");
   });
 
-  it("email: lower case; phone: as written, placeholders unknown (stories B6, C1)", () => {
+  it("email: lower case; phone: as written, placeholders unknown", () => {
     assert.equal(fromCrm({ ...text, codec: "email" }, " Mary@X.Example "), "mary@x.example");
     refusal(() => fromCrm({ ...text, codec: "email" }, "a@b\nc@d"));
     for (const phone of ["608-271-9000 x11", "0032 2 123", "(555) 010-4477", "call mother"]) {
@@ -68,7 +68,7 @@ describe("mapping/codecs", () => {
     refusal(() => toCrm(street, "12 Main St"));
   });
 
-  it("date: days that exist; partial ones stay in FHIR and are refused for the CRM (story C7)", () => {
+  it("date: days that exist; partial ones stay in FHIR and are refused for the CRM", () => {
     const date = { ...birth, codec: "date" };
     assert.equal(fromCrm(date, "2024-02-29"), "2024-02-29");
     for (const bad of [
@@ -93,7 +93,7 @@ describe("mapping/codecs", () => {
     }
   });
 
-  it("birth-date: not in the future, and no placeholder (stories B6, C7)", () => {
+  it("birth-date: not in the future, and no placeholder", () => {
     assert.equal(fromCrm(birth, "2026-11-26"), "2026-11-26");
     refusal(() => fromCrm(birth, "2026-11-27"));
     refusal(() => patientMapping(birth).readFhir({ resourceType: "Patient", birthDate: "2027" }));
@@ -101,7 +101,7 @@ describe("mapping/codecs", () => {
     assert.equal(fromCrm(birth, "1900-01-02"), "1900-01-02");
   });
 
-  it("instant: the same instant in UTC; without offset it is none (stories A1, A3)", () => {
+  it("instant: the same instant in UTC; without offset it is none", () => {
     const instant: MappingField = { crm: "F", fhir: "photo[0].creation", codec: "instant" };
     assert.equal(fromCrm(instant, "2026-11-25T15:00:00.000+0000"), "2026-11-25T15:00:00.000Z");
     assert.equal(fromCrm(instant, "2027-03-14T09:00:00-05:00"), "2027-03-14T14:00:00.000Z");
@@ -124,7 +124,7 @@ describe("mapping/codecs", () => {
     for (const bad of ["true", 1]) refusal(() => fromCrm(active, bad));
   });
 
-  it("code: by table; the refusal names the field, never the value (story C6)", () => {
+  it("code: by table; the refusal names the field, never the value", () => {
     assert.equal(fromCrm(gender, "M"), "male");
     assert.equal(toCrm(gender, "male"), "Male");
     assert.equal(fromCrm(gender, "REDACTED"), "unknown");

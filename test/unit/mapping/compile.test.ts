@@ -233,7 +233,7 @@ describe("mapping/compile", () => {
     assert.equal(compileMapping(patientDeclaration([phone, { ...mobile, direction: "to-crm" }])).fields.length, 2);
   });
 
-  it("refuses a modifier element without field or rule (story C10)", () => {
+  it("refuses a modifier element without field or rule", () => {
     const field: MappingField = { crm: "A", fhir: "name[0].family" };
     refused(
       patientDeclaration([field], { modifiers: { active: [true], link: [] } }),

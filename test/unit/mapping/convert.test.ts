@@ -42,7 +42,7 @@ const patient = (more: JsonObject = {}): JsonObject => ({
 const contact = (more: JsonObject = {}): JsonObject => ({ LastName: "Muster", ...more });
 const values = (entries: Record<string, Json>): ReadonlyMap<string, Json> => new Map(Object.entries(entries));
 
-describe("mapping: unknown, empty and required (story C3)", () => {
+describe("mapping: unknown, empty and required", () => {
   it("reads absent and REDACTED CRM fields as unknown, null and empty as empty", () => {
     const read = patients.readCrm(
       contact({ Email: null, MailingCity: " ", MobilePhone: "REDACTED", FirstName: "Mary" }),
@@ -214,7 +214,7 @@ describe("mapping: writing FHIR", () => {
   });
 });
 
-describe("mapping: modifier elements (story C10)", () => {
+describe("mapping: modifier elements", () => {
   it("withholds a resource with a modifier that is neither mapped nor allowed", () => {
     const linked = patient({ link: [{ other: { reference: "Patient/2" }, type: "replaced-by" }] });
     fails("resource-withheld", "link", () => patients.readFhir(linked));
@@ -297,7 +297,7 @@ describe("mapping: direction and records that are none", () => {
     fails("mapping-refused", "name.family", () => patients.readFhir(reduced));
   });
 
-  it("ignores what is no visit (stories A2, A12)", () => {
+  it("ignores what is no visit", () => {
     const event = { WhoId: "003000000000001", IsAllDayEvent: false, IsPrivate: false };
     assert.equal(visits.ignores(event), false);
     assert.equal(visits.ignores({}), false);

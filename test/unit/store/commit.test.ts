@@ -118,16 +118,6 @@ describe("the group commit of the embedded store", () => {
     assert.equal(await blobs.get("b"), "text");
   });
 
-  it("data_version moves when somebody else has written", async () => {
-    const directory = newDirectory();
-    const store = await openStore(directory);
-    const before = await store.dataVersion();
-    await store.ledger.accept([newRow()]);
-    assert.equal(await store.dataVersion(), before);
-    outside(directory, (db) => db.exec("INSERT INTO blobs (id, sealed) VALUES ('b', 's')"));
-    assert.notEqual(await store.dataVersion(), before);
-  });
-
   it("SQLite's words never reach the caller; what the file lacks is told from what the request did", () => {
     const sqlite = (errcode: number): Error => Object.assign(new Error("near 'Mary Muster'"), { errcode });
     assert.equal(storeFailure(sqlite(13))?.code, "store-full");

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openEmbeddedStore } from "../../../src/store/embedded/open.ts";
+import { migrations } from "../../../src/store/embedded/schema.ts";
 import { readMirror } from "../../../src/store/embedded/mirror.ts";
 import { entry, intent, newRow, take } from "../../contract/store/samples.ts";
 import { closeAll, newDirectory, onDisk, openStore, outside } from "./opened.ts";
@@ -30,6 +31,32 @@ describe("the file of the embedded store", () => {
     await assert.rejects(openEmbeddedStore({ directory }), { code: "store-newer" });
     outside(directory, (db) => db.exec(`PRAGMA user_version = ${version}`));
     await openStore(directory);
+  });
+
+  it("of an older version is brought forward, with what is in it", async () => {
+    const directory = newDirectory();
+    outside(directory, (db) => {
+      db.exec(migrations[0] ?? "");
+      db.exec("PRAGMA user_version = 1; INSERT INTO blobs (id, sealed) VALUES ('b', 'old')");
+    });
+    const { ledger, blobs } = await openStore(directory);
+    const row = newRow();
+    await ledger.accept([row]);
+    const hold = await take(ledger, row.lane);
+    assert.equal(await ledger.begin(row.id, intent({ members: [row.id] }), [], hold), true);
+    assert.equal((await ledger.get(row.id))?.batch, row.id);
+    assert.equal(await blobs.get("b"), "old");
+  });
+
+  it("of an older version keeps what each channel was decided under, in its own place", async () => {
+    const directory = newDirectory();
+    outside(directory, (db) => {
+      db.exec(migrations[0] ?? "");
+      db.exec("PRAGMA user_version = 1; INSERT INTO blobs (id, sealed) VALUES ('decided-under:crm-to-ehr', 'v1')");
+    });
+    const { versions, blobs } = await openStore(directory);
+    assert.equal(await versions.decidedUnder("crm-to-ehr"), "v1");
+    assert.equal(await blobs.get("decided-under:crm-to-ehr"), undefined);
   });
 
   it("that is no database is refused", async () => {
