@@ -46,6 +46,8 @@ export interface FhirSandbox extends RunningServer {
   put(resource: Resource, agoMs?: number): StoredResource;
   /** An EHR user's edit. Throws when there is no such record. */
   edit(type: string, id: string, change: (resource: StoredResource) => Resource): StoredResource;
+  /** Gone without a trace, as after a physical delete: reads answer 404, searches do not list it. */
+  remove(type: string, id: string): void;
   get(type: string, id: string): StoredResource | undefined;
   all(type: string): readonly StoredResource[];
   /** Oldest version first. */
@@ -123,6 +125,9 @@ export async function startFhirSandbox(options: FhirSandboxOptions = {}): Promis
       const current = store.latest(type, id);
       if (!current) throw new Error(`the sandbox EHR has no ${type}/${id}`);
       return entered({ ...change(structuredClone(current.resource)), id });
+    },
+    remove: (type, id) => {
+      store.remove(type, id);
     },
     get: (type, id) => store.latest(type, id)?.resource,
     all: (type) => store.all(type).map((version) => version.resource),

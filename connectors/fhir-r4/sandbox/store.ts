@@ -39,6 +39,10 @@ export class ResourceStore {
     return this.#versions.get(`${type}/${id}`) ?? [];
   }
 
+  remove(type: string, id: string): void {
+    this.#versions.delete(`${type}/${id}`);
+  }
+
   all(type: string): readonly Version[] {
     return [...this.#versions.values()].flatMap((list) => list.at(-1) ?? []).filter((one) => one.type === type);
   }
