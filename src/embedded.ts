@@ -1,7 +1,7 @@
 // Composition root of the embedded profile: SQLite and BullMQ on PGlite, gateway and worker in one process, under an
 // exclusive lock on the data directory. Commands beside it open the ledger only.
 import { existsSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { AuditHead } from "./audit/entry.ts";
@@ -79,6 +79,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const places = layout(data);
   const undo: (() => unknown)[] = [];
   try {
+    // The address first: a wrong one is refused before any system is called.
+    const front = frontDoor();
+    const server = await listen(front.server, options.listen);
+    undo.push(() => closeServer(server));
     const lock = acquireLock(data);
     undo.push(() => lock.release());
     const store = await openEmbeddedStore({ directory: places.store });
@@ -101,19 +105,30 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     const built = buildGateway({ configuration, connectors, keys, store, queue, log, ...options.parts });
     await built.start({ concurrency: options.concurrency ?? 16 });
     undo.push(() => built.stop());
-    const app = createApp({
-      gateway: built.gateway,
-      refusals: built.refusals,
-      takesNewWork: () => built.worker.takesNewWork,
-    });
-    const server = await listen(createServer(app), options.listen);
-    undo.push(() => closeServer(server));
+    const takesNewWork = (): boolean => built.worker.takesNewWork;
+    front.open(createApp({ gateway: built.gateway, refusals: built.refusals, takesNewWork }));
     const { address, port } = server.address() as AddressInfo;
     return { ...built, store, address: `http://${address}:${port}`, close: () => unwind(undo) };
   } catch (error) {
     await unwind(undo);
     throw error;
   }
+}
+
+/** Answers 503 until there is a gateway behind it. */
+function frontDoor(): { readonly server: Server; open(app: RequestListener): void } {
+  let handle: RequestListener = (_request, response) => {
+    response.writeHead(503, { "retry-after": "1" }).end();
+  };
+  const server = createServer((request, response) => {
+    handle(request, response);
+  });
+  return {
+    server,
+    open(app) {
+      handle = app;
+    },
+  };
 }
 
 async function unwind(undo: (() => unknown)[]): Promise<void> {
@@ -145,7 +160,7 @@ async function listen(server: Server, where: string): Promise<Server> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(
-        new SluiceError("usage-wrong", `cannot listen on ${where} (${error.code ?? "no code"})`, {
+        new SluiceError("usage-wrong", listenFailure(where, error.code), {
           hint: "choose another port with --listen",
         }),
       );
@@ -153,6 +168,10 @@ async function listen(server: Server, where: string): Promise<Server> {
     server.listen(port, host.replaceAll(/[[\]]/g, ""), resolve);
   });
   return server;
+}
+
+function listenFailure(where: string, code: string | undefined): string {
+  return code === "EADDRINUSE" ? `another program uses ${where}` : `cannot listen on ${where} (${code ?? "no code"})`;
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -1,10 +1,12 @@
 // `sluice audit`: verifies the chain, and searches it. Opening sealed parts is itself on record.
+import { existsSync } from "node:fs";
 import { verifyChain, type Verification } from "../audit/verify.ts";
 import { detailOf, headerOf } from "../audit/write.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import { SluiceError } from "../core/errors.ts";
 import { systemRandom } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
+import { compareKeys } from "../exchange/key-check.ts";
 import { PersonKeys } from "../exchange/person-keys.ts";
 import { mirroredHead, type EmbeddedStore } from "../embedded.ts";
 import { putOnRecord } from "../exchange/administer.ts";
@@ -19,6 +21,10 @@ export async function verify(options: Place & { readonly json?: boolean }): Prom
     const result = await verifyStore(store);
     if (options.json) printJson(result);
     else print(verdict(result));
+    if (result.entries > 0 && !hasMirror(store)) {
+      tell("warning: the head kept outside the database is missing: an end that was cut off would not be seen");
+      tell("fix: restore audit-head.json from the back-up; a running gateway writes it anew within a second");
+    }
     return result.ok ? exitCodes.done : exitCodes.refused;
   } finally {
     await store.close();
@@ -36,15 +42,23 @@ export async function verifyStore(store: EmbeddedStore): Promise<Verification> {
   return verifyChain(store.audit.read(), () => store.audit.head(), mirrored);
 }
 
+function hasMirror(store: EmbeddedStore): boolean {
+  return existsSync(store.mirrorPath);
+}
+
 export function verdict(result: Verification): string {
   if (result.ok)
-    return `audit log whole: ${result.entries} entries in ${result.batches} batches, head ${result.head.hash}`;
+    return `audit log whole: ${count(result.entries, "entry", "entries")} in ${count(result.batches, "batch", "batches")}, head ${result.head.hash}`;
   const { n, entry, what } = result.problem ?? { n: 0, entry: undefined, what: "unknown" };
   const where = entry === undefined ? `batch ${n}` : `batch ${n}, entry ${entry}`;
   return (
     `AUDIT LOG DAMAGED at ${where}: ${what}\n${result.entries} entries in ${result.batches} batches before it are whole\n` +
     "fix: keep this data directory as it is, tell the privacy officer, and compare with the last backup"
   );
+}
+
+function count(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`;
 }
 
 export interface SearchOptions extends Place {
@@ -62,9 +76,11 @@ export interface SearchOptions extends Place {
 
 /** JSON lines, oldest first. */
 export async function search(options: SearchOptions): Promise<number> {
+  checkSearch(options);
   const store = await openLedger(options);
   try {
     const keys = options.open || options.id !== undefined ? await keysOf(options) : undefined;
+    if (keys) await compareKeys(store.blobs, keys);
     const person = await personOf(store, keys, options);
     if (options.open) await recordAccess(store, options, person);
     const seen = new Set<string>();
@@ -91,6 +107,19 @@ export async function search(options: SearchOptions): Promise<number> {
   }
 }
 
+/** A filter that can match nothing is a mistake, not an answer. */
+function checkSearch({ system, id, since, until }: SearchOptions): void {
+  if ((system === undefined) !== (id === undefined)) {
+    throw new SluiceError("usage-wrong", "--system and --id go together", {
+      hint: "for example --system ehr --id 123",
+    });
+  }
+  for (const time of [since, until]) {
+    if (time === undefined || /^\d{4}-\d\d-\d\d(T[\d:.]+Z)?$/.test(time)) continue;
+    throw new SluiceError("usage-wrong", `${time} is no time`, { hint: "2026-11-25 or 2026-11-25T10:00:00Z" });
+  }
+}
+
 async function keysOf(options: SearchOptions): Promise<Awaited<ReturnType<typeof openKeys>>> {
   return openKeys(options.config, await openConfiguration(options.config, { secrets: "lenient" }));
 }
@@ -102,9 +131,7 @@ async function personOf(
   keys: LoadedKeys | undefined,
   options: SearchOptions,
 ): Promise<string | undefined> {
-  if (options.id === undefined || !keys) return undefined;
-  if (options.system === undefined)
-    throw new SluiceError("usage-wrong", "--id needs --system", { hint: "for example --system ehr --id 123" });
+  if (options.id === undefined || options.system === undefined || !keys) return undefined;
   const [row] = await store.ledger.find({ source: { system: options.system, id: options.id }, limit: 1 });
   const type = row?.source.type ?? "Patient";
   const person = await store.links.personOf({ system: options.system, type, id: options.id });

@@ -6,6 +6,9 @@ import { systemClock, type Clock } from "../core/clock.ts";
 import { compileMapping } from "../mapping/compile.ts";
 import { compileMinimum } from "../policy/minimum.ts";
 import type { FindConnector } from "../settings/check-systems.ts";
+import { SluiceError } from "../core/errors.ts";
+import { environment } from "../settings/environment.ts";
+import { loadKeys, requireSigningKeys } from "../settings/keys.ts";
 import { writeSchemas } from "../settings/json-schemas.ts";
 import { loadConfiguration, type LoadedConfiguration, type LoadOptions } from "../settings/load.ts";
 import { ConfigurationError, problemText } from "../settings/problems.ts";
@@ -47,6 +50,11 @@ export async function checkCommand(options: CheckOptions, streams: Streams, tool
   if (options.json) streams.out.write(`${JSON.stringify({ hash: configuration.hash, warnings, channels: tables })}\n`);
   else streams.out.write(checkText(tables, configuration.hash));
   for (const warning of warnings) streams.err.write(`warning\n${problemText(warning)}\n`);
+  const keys = await keyProblem(options.config, loaded, load.env);
+  if (keys !== undefined) streams.err.write(`warning\n${keys}\n`);
+  if (warnings.length > 0 || keys !== undefined) {
+    streams.err.write("valid, but `up` refuses to start until what the warnings name is there\n");
+  }
   const shut = tables.filter(({ mode, open }) => mode === "live" && !open);
   for (const { channel } of shut)
     streams.err.write(`channel "${channel}" is live, but its agreements release nothing today\n`);
@@ -56,6 +64,21 @@ export async function checkCommand(options: CheckOptions, streams: Streams, tool
 function tablesOf({ configuration, modules }: LoadedConfiguration, at: number): readonly ChannelTable[] {
   const crm = [...modules].filter(([, module]) => module.kind === "crm").map(([id]) => id);
   return decisionTables({ configuration, crmSystems: new Set(crm), at });
+}
+
+/** What is wrong with the keys that the configuration names: checking needs none, running does. */
+async function keyProblem(
+  dir: string,
+  { configuration, keys }: LoadedConfiguration,
+  env: CheckTools["env"],
+): Promise<string | undefined> {
+  try {
+    requireSigningKeys(configuration, await loadKeys(keys, { dir, env: env ?? environment() }));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    return `  ${error.message}\n    hint: ${error.detail.hint ?? "see keys in sluice.yaml"}`;
+  }
 }
 
 /** The tables as people read them. */

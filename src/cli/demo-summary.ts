@@ -4,6 +4,7 @@ import { headerOf } from "../audit/write.ts";
 import type { Running } from "../embedded.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { systemClock } from "../core/clock.ts";
+import { openStates } from "../core/records.ts";
 import type { Sandboxes } from "../sandboxes.ts";
 import { snapshot, type Snapshot } from "./demo-snapshot.ts";
 import { itemsOf } from "./exchanges.ts";
@@ -32,6 +33,7 @@ export async function summarise(parts: SummaryParts): Promise<string> {
     refusals(record),
     "What needs a person",
     await items(parts),
+    await waitingVisits(parts),
     "What the marketing tool got, beside its source",
     sideBySide(parts),
     parts.audit,
@@ -175,6 +177,13 @@ async function items({ running }: SummaryParts): Promise<string> {
     found.map((one) => [one.members, one.text, one.owner, one.fix]),
     [11, 40, 19, 60],
   );
+}
+
+async function waitingVisits({ running }: SummaryParts): Promise<string> {
+  const counts = await running.store.ledger.counts();
+  const open = counts.filter((one) => openStates.includes(one.state)).reduce((sum, one) => sum + one.count, 0);
+  if (open === 0) return "";
+  return `${open} visits wait for their person to be at the other side; they go on when the items above are mended\n`;
 }
 
 /** The first permitted patient, element by element. The pseudonym tells nobody which one; the demo finds it by content. */

@@ -1,5 +1,6 @@
 // `sluice demo`: a whole synthetic practice through every gate, both ways, in a directory of its own and against sandboxes
 // only; then a summary that somebody without a terminal's patience understands.
+import { existsSync } from "node:fs";
 import { rm, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import cliProgress from "cli-progress";
@@ -7,7 +8,7 @@ import { systemClock } from "../core/clock.ts";
 import { SluiceError } from "../core/errors.ts";
 import { systemRandom } from "../core/ids.ts";
 import { openStates } from "../core/records.ts";
-import { startEmbedded, type Running } from "../embedded.ts";
+import { startEmbedded, whoRuns, type Running } from "../embedded.ts";
 import { startSandboxes, type Sandboxes } from "../sandboxes.ts";
 import { environment } from "../settings/environment.ts";
 import { loadKeys, makeKeys } from "../settings/keys.ts";
@@ -46,6 +47,12 @@ export async function demo(options: DemoOptions): Promise<number> {
   tell(
     `Sluice demo: ${options.patients} invented persons (seed ${options.seed}), sandboxes on this machine only, data under ${place}`,
   );
+  const holder = existsSync(join(place, "data")) ? whoRuns(join(place, "data")) : undefined;
+  if (holder !== undefined) {
+    throw new SluiceError("data-locked", `another demo is running there: ${holder}`, {
+      hint: "stop it (Ctrl-C in its window), or give another --data",
+    });
+  }
   await rm(place, { recursive: true, force: true });
   const keysDir = join(place, "keys");
   await mkdir(place, { recursive: true, mode: 0o700 });

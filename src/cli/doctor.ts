@@ -3,7 +3,10 @@ import { existsSync } from "node:fs";
 import { stat, statfs } from "node:fs/promises";
 import { asSluiceError, type SluiceError } from "../core/errors.ts";
 import { systemRandom } from "../core/ids.ts";
+import type { Connector } from "../connector/contract.ts";
+import { networkFailure } from "../connector/failures.ts";
 import { openOutbound } from "../connector/outbound.ts";
+import { compareKeys } from "../exchange/key-check.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Keys, SystemConfig } from "../core/configuration.ts";
 import { hasLedger, whoRuns, type Opened } from "../embedded.ts";
@@ -25,12 +28,14 @@ const mostClockDifferenceMs = 30_000;
 
 export async function doctor(options: Place & { readonly json?: boolean }): Promise<number> {
   const findings = [nodeVersion(), await disk(options.data), ...lock(options.data)];
-  const opened = await attempt(
+  const complete = await attempt(
     "configuration",
     findings,
     () => openConfiguration(options.config),
     (one) => `hash ${one.configuration.hash}`,
   );
+  // Without some secret the rest can still be looked at.
+  const opened = complete ?? (await openConfiguration(options.config, { secrets: "lenient" }).catch(() => undefined));
   const keys =
     opened &&
     (await attempt(
@@ -41,7 +46,7 @@ export async function doctor(options: Place & { readonly json?: boolean }): Prom
     ));
   if (opened && keys)
     for (const system of opened.configuration.systems.values()) findings.push(...(await reach(system, opened, keys)));
-  findings.push(...(await ledger(options, opened)));
+  findings.push(...(await ledger(options, opened, keys)));
   if (options.json) printJson(findings);
   else
     print(
@@ -71,7 +76,7 @@ async function attempt<T>(
 }
 
 function failed(check: string, error: SluiceError): Finding {
-  const hint = error instanceof ConfigurationError ? "correct the files named" : error.detail.hint;
+  const hint = error instanceof ConfigurationError ? "each problem has its hint beside it" : error.detail.hint;
   return { check, level: "problem", text: error.message, ...(hint === undefined ? {} : { fix: hint }) };
 }
 
@@ -117,8 +122,10 @@ async function reach(system: SystemConfig, opened: Opened, keys: Keys): Promise<
   if (!module) return [{ check, level: "problem", text: `no connector ${system.connector}` }];
   const origins = module.origins(system.connection);
   const http = openOutbound({ origins, timeoutMs: system.timeoutMs, concurrency: 1, maxBytes: 1024 * 1024 });
-  const connector = module.open({ system, http, clock: systemClock, random: systemRandom, keys });
+  let connector: Connector | undefined;
   try {
+    connector = module.open({ system, http, clock: systemClock, random: systemRandom, keys });
+    if (module.kind === "recipient") await answersAtAll(origins, http.fetch);
     const identity = await connector.identify();
     const wrong = Object.keys(system.identity).filter((name) => identity[name] !== system.identity[name]);
     if (wrong.length === 0)
@@ -131,9 +138,17 @@ async function reach(system: SystemConfig, opened: Opened, keys: Keys): Promise<
   } catch (error) {
     return [failed(check, asSluiceError(error))];
   } finally {
-    await connector.close();
+    await connector?.close();
     await http.close();
   }
+}
+
+/** A recipient cannot be asked who it is; that somebody answers at its address is all that can be seen. */
+async function answersAtAll(origins: readonly string[], fetch: typeof globalThis.fetch): Promise<void> {
+  const [origin = ""] = origins;
+  await fetch(origin, { method: "HEAD" }).catch((error: unknown) => {
+    throw networkFailure(error, { unsafe: false });
+  });
 }
 
 /** The system's Date header against our clock: assertions and signatures allow minutes, cursors rely on seconds. */
@@ -152,8 +167,11 @@ async function clock(
   return [{ check, level: "warning", text, fix: "synchronise this machine's clock (NTP)" }];
 }
 
-async function ledger(options: Place, opened: Opened | undefined): Promise<readonly Finding[]> {
-  if (!hasLedger(options.data)) return [];
+async function ledger(options: Place, opened: Opened | undefined, keys: Keys | undefined): Promise<readonly Finding[]> {
+  if (!hasLedger(options.data)) {
+    const fix = "new deployment: `npx sluice activate`; otherwise restore the data directory from its back-up";
+    return [{ check: "ledger", level: "warning", text: `there is none under ${options.data}`, fix }];
+  }
   const findings: Finding[] = [];
   const store = await attempt(
     "ledger",
@@ -163,6 +181,14 @@ async function ledger(options: Place, opened: Opened | undefined): Promise<reado
   );
   if (!store) return findings;
   try {
+    if (keys) {
+      await attempt(
+        "keys and data",
+        findings,
+        () => compareKeys(store.blobs, keys),
+        () => "belong together",
+      );
+    }
     const audit = await verifyStore(store);
     findings.push({ check: "audit log", level: audit.ok ? "ok" : "problem", text: verdict(audit) });
     const current = await store.versions.current();

@@ -179,8 +179,8 @@ async function act(
     const count = await change(store, filter, now);
     tell(
       count === 0
-        ? "nothing to do: no such exchange is in that state"
-        : `${count} exchange${count === 1 ? "" : "s"}: ${what}`,
+        ? "nothing to do: no exchange of that name is in a state for it; see `npx sluice exchanges list`"
+        : `${count} exchange${count === 1 ? "" : "s"} ${what === "retry" ? "queued again; a running gateway takes them up" : "cancelled"}`,
     );
     return count === 0 ? exitCodes.refused : exitCodes.done;
   } finally {

@@ -48,7 +48,7 @@ export async function explain(options: ExplainOptions): Promise<number> {
       const result = await dryRun(gateway, request);
       if (options.json) printJson(masked ? maskAll(result) : result);
       else printResult(masked ? maskAll(result) : result, masked);
-      return result.leaves === undefined ? exitCodes.refused : exitCodes.done;
+      return result.passes ? exitCodes.done : exitCodes.refused;
     },
   );
 }
@@ -77,7 +77,7 @@ async function requestOf(gateway: Gateway, options: ExplainOptions): Promise<Par
       hint: `give --type: ${types.join(", ")}`,
     });
   }
-  const id = options.id ?? idOf(record);
+  const id = options.id === undefined ? idOf(record) : gateway.system(channel.from).canonicalId(type, options.id);
   const source = { system: channel.from, type, id };
   const given: SourceRecord | undefined = record && {
     ref: source,
@@ -190,7 +190,10 @@ function printResult(result: DryRun, masked: boolean): void {
     print(
       `\nwithheld by the policy: ${result.withheld.length === 0 ? "nothing that the mapping reads" : result.withheld.join(", ")}`,
     );
-  if (result.leaves) print(`\nexactly this leaves:\n${JSON.stringify(result.leaves, null, 2)}`);
+  if (result.leaves)
+    print(
+      `\n${result.passes ? "exactly this leaves" : "this would leave, were it not for the result below"}:\n${JSON.stringify(result.leaves, null, 2)}`,
+    );
   if (result.destination) {
     print(`\nat the destination: ${result.destination.found}`);
     const rows = result.destination.differences.map((one) => [one.element, text(one.now), text(one.then)]);
@@ -221,8 +224,16 @@ function crmLine(result: DryRun, name: string, value: Json | undefined): readonl
   return [name, text(value), "", value === null ? "empty" : "by the policy, or the other direction only"];
 }
 
+/** A record may hold control characters; a terminal must not obey them. */
+function visible(shown: string): string {
+  return shown.replaceAll(
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 function text(value: Json | undefined): string {
   if (value === undefined) return "";
   const shown = typeof value === "string" ? value : JSON.stringify(value);
-  return shown.length > 160 ? `${shown.slice(0, 157)}…` : shown;
+  return visible(shown.length > 160 ? `${shown.slice(0, 157)}…` : shown);
 }

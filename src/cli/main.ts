@@ -1,5 +1,8 @@
 // The command line: what each command is called and takes. A command's own code is imported only when it runs.
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { isJsonObject, parseJson } from "../core/json.ts";
+import { endedStates, openStates } from "../core/records.ts";
 import { exitCodes, failure } from "./output.ts";
 
 const program = new Command("sluice");
@@ -9,6 +12,7 @@ program
   .description(
     "Integration gateway between CRMs and EHRs: nothing leaves unless every gate is open and it is on record.",
   )
+  .version(version(), "--version")
   .option("--config <dir>", "configuration directory", "config")
   .option("--data <dir>", "data directory of the embedded profile", ".sluice")
   .showHelpAfterError("run `npx sluice --help` for what there is")
@@ -25,6 +29,19 @@ function action(run: (options: Read, ...names: string[]) => Promise<number>) {
   };
 }
 
+function version(): string {
+  const pack = parseJson(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return isJsonObject(pack) && typeof pack["version"] === "string" ? pack["version"] : "unknown";
+}
+
+function logLevel(level: string): Option {
+  return new Option("--log-level <level>", "how much is logged")
+    .choices(["debug", "info", "warn", "error", "silent"])
+    .default(level);
+}
+
+const auditKinds = ["disclosure", "query", "outcome", "denial", "failure", "access", "administration"];
+
 function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("a whole number above 0 is wanted");
@@ -37,14 +54,14 @@ program
   .option("--patients <n>", "persons in the practice", count, 50)
   .option("--seed <n>", "seed of the practice", count, 20_261_125)
   .option("--keep", "leave everything running and print the addresses")
-  .option("--log-level <level>", "debug, info, warn, error, silent", "error")
+  .addOption(logLevel("error"))
   .action(action(async (options) => (await import("./demo.ts")).demo(options)));
 
 program
   .command("up")
   .description("run gateway and worker in one process")
   .option("--listen <host:port>", "where notices and health checks come in", "127.0.0.1:8380")
-  .option("--log-level <level>", "debug, info, warn, error, silent", "info")
+  .addOption(logLevel("info"))
   .action(action(async (options) => (await import("./up.ts")).up(options)));
 
 program
@@ -89,7 +106,13 @@ exchanges
   .command("list")
   .description("counts by channel and state, and what needs a person; with --state the exchanges themselves")
   .option("--channel <id>", "only this channel")
-  .option("--state <state>", "list the exchanges in this state")
+  .addOption(
+    new Option("--state <state>", "list the exchanges in this state").choices([
+      ...openStates,
+      ...endedStates,
+      "quarantined",
+    ]),
+  )
   .option("--limit <n>", "at most", count, 50)
   .option("--json", "as data")
   .action(action(async (options) => (await import("./exchanges.ts")).list(options)));
@@ -137,7 +160,7 @@ audit
   .description("entries as JSON lines, oldest first")
   .option("--exchange <id>", "of one exchange")
   .option("--channel <id>", "of one channel")
-  .option("--kind <kind>", "disclosure, query, outcome, denial, failure, access, administration")
+  .addOption(new Option("--kind <kind>", "of one kind").choices(auditKinds))
   .option("--system <id>", "with --id: about the person of this record")
   .option("--id <record>", "the record's id at --system")
   .option("--since <time>", "from this time on")

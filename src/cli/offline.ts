@@ -7,6 +7,7 @@ import type { Keys } from "../core/configuration.ts";
 import { SluiceError } from "../core/errors.ts";
 import { systemRandom } from "../core/ids.ts";
 import { hasLedger, openStoreAt, type EmbeddedStore, type Opened } from "../embedded.ts";
+import { compareKeys } from "../exchange/key-check.ts";
 import type { Queue } from "../exchange/ports.ts";
 import { buildGateway, createLog, type BuiltGateway } from "../main.ts";
 import { dryStore } from "./dry-store.ts";
@@ -43,6 +44,7 @@ export async function withoutQueue<T>(options: OfflineOptions, work: (offline: O
   const built = buildGateway({ configuration, connectors, keys, store, queue: silentQueue, log });
   const gateway = { ...built.gateway, ...(options.clock && { clock: options.clock }) };
   try {
+    if (!file) await compareKeys(ledger.blobs, keys);
     await gateway.consents.load();
     return await work({ gateway, store });
   } finally {

@@ -45,6 +45,8 @@ export interface DryRun {
   /** CRM sources: which FHIR element each mapped field becomes, by field name. */
   readonly becomes: Readonly<Record<string, { readonly element: string; readonly value: Json | undefined }>>;
   readonly destination: { readonly found: string; readonly differences: readonly Difference[] } | undefined;
+  /** Every gate is open and nothing stands in the way: the exchange would be delivered, or needs nothing. */
+  readonly passes: boolean;
   /** In plain words what would become of the exchange. */
   readonly end: string;
 }
@@ -66,6 +68,7 @@ export async function dryRun(gateway: Gateway, request: DryRunRequest): Promise<
     withheld: [],
     becomes: {},
     destination: undefined,
+    passes: true,
     end: "would be delivered",
   };
   try {
@@ -188,6 +191,7 @@ function rowOf(gateway: Gateway, request: DryRunRequest): Row {
 }
 
 function conclude(error: unknown, seen: Seen): void {
+  seen.passes = false;
   if (error instanceof Stop) {
     if (error.end.kind === "denied") seen.gates = error.end.decision.reasons;
     seen.end = wordsOf(error.end);
@@ -209,6 +213,7 @@ function wordsOf(end: End): string {
     case "quarantine":
       return `would need a person (${end.problem.owner}): ${end.problem.text}; fix: ${end.problem.fix}`;
     case "ended":
+      if (end.cause === "record-gone") return "nothing: the source has no record with this id";
       return `would end as ${end.state}${end.cause === undefined ? "" : `: ${end.cause}`}`;
     case "moved":
     case "again":

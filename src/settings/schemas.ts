@@ -12,7 +12,7 @@ const resourceType = z.string().regex(/^[A-Z][A-Za-z]{1,63}$/, "a FHIR resource 
 
 const duration = z
   .string()
-  .regex(durationPattern, "a duration is wanted, for example 500ms, 30s, 15m, 2h, 7d")
+  .regex(durationPattern, { error: "a duration is wanted, for example 500ms, 30s, 15m, 2h, 7d", abort: true })
   .refine((value) => parseDuration(value) !== undefined, "the duration is longer than a year");
 const reference = z
   .string()

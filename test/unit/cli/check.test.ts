@@ -1,10 +1,13 @@
 // `sluice check`: what it prints, as text and as data, and how it exits.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { checkCommand, type CheckOptions } from "../../../src/cli/check.ts";
 import type { ChannelTable } from "../../../src/cli/decision-tables.ts";
 import { loadConnector } from "../../../src/connector/registry.ts";
 import type { Clock } from "../../../src/core/clock.ts";
+import { systemRandom } from "../../../src/core/ids.ts";
 import { parseJson } from "../../../src/core/json.ts";
+import { makeKeys } from "../../../src/settings/keys.ts";
 import { ExampleCopy, webhookSecret } from "../settings/example.ts";
 
 function clockAt(day: string): Clock {
@@ -46,7 +49,17 @@ describe("cli: check", () => {
   });
   afterEach(() => example.remove());
 
+  it("warns of keys that are not there, which `up` would refuse for; with them it has nothing to say", async () => {
+    assert.match(
+      (await check(example)).err,
+      /the data key is missing[\s\S]*init makes keys[\s\S]*`up` refuses to start/,
+    );
+    await makeKeys(join(example.dir, "keys"), systemRandom);
+    assert.equal((await check(example)).err, "");
+  });
+
   it("prints for people what may go where, and exits 0", async () => {
+    await makeKeys(join(example.dir, "keys"), systemRandom);
     const { code, out, err } = await check(example);
     assert.equal(code, 0);
     assert.equal(err, "");
