@@ -103,7 +103,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     undo.push(() => queue.close());
     const { configuration, connectors } = opened;
     const built = buildGateway({ configuration, connectors, keys, store, queue, log, ...options.parts });
-    await built.start({ concurrency: options.concurrency ?? 16 });
+    await built.start({
+      concurrency: options.concurrency ?? 16,
+      freeLanes: () => store.ledger.freeAll(),
+    });
     undo.push(() => built.stop());
     const takesNewWork = (): boolean => built.worker.takesNewWork;
     front.open(createApp({ gateway: built.gateway, refusals: built.refusals, takesNewWork }));

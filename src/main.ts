@@ -35,13 +35,20 @@ export interface GatewayParts {
   readonly pausePoint?: (point: PausePoint, exchange: string) => Promise<void>;
 }
 
+export interface StartOptions {
+  /** Lanes at once. */
+  readonly concurrency: number;
+  /** Where no other process can hold a lane: frees those of earlier owners. */
+  readonly freeLanes?: () => Promise<unknown>;
+}
+
 export interface BuiltGateway {
   readonly gateway: Gateway;
   readonly worker: Worker;
   readonly refusals: Refusals;
   readonly rhythm: Rhythm;
-  /** Loads what memory holds, checks the identities of all systems, frees lanes of dead owners, starts everything. */
-  start(options: { readonly concurrency: number }): Promise<void>;
+  /** Loads what memory holds, checks the identities of all systems, starts everything. */
+  start(options: StartOptions): Promise<void>;
   /** Finishes what runs; gives back what it holds. Closes connectors, not the store or the queue. */
   stop(): Promise<void>;
 }
@@ -140,12 +147,12 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     worker,
     refusals,
     rhythm,
-    async start({ concurrency }) {
+    async start({ concurrency, freeLanes }) {
       await checkKeys(store.blobs, keys, random);
       await gateway.pauses.load(configuration.systems.keys());
       await gateway.consents.load();
       await checkIdentities(gateway, [...configuration.systems.keys()].map(openSystem));
-      await store.ledger.freeAll();
+      await freeLanes?.();
       await worker.sweep();
       await worker.start(concurrency);
       rhythm.start();

@@ -119,8 +119,6 @@ export interface Ledger {
   claim(lane: string, seen: { readonly fence: number; readonly beat: number }): Promise<Hold | undefined>;
   renew(hold: Hold): Promise<boolean>;
   release(hold: Hold): Promise<boolean>;
-  /** At start under the embedded lock: frees every lane of earlier owners. Returns how many. */
-  freeAll(): Promise<number>;
   /** Lowest open row (queued, sending, applied) of the lane, due or not; stamps the fence on it. */
   head(hold: Hold): Promise<Row | undefined>;
   /** Puts the row, open or ended, at the end of another lane; `next` and state stay. */
@@ -257,6 +255,7 @@ export interface Facts {
   /** False when the same version is there already. */
   putConsent(fact: ConsentFact): Promise<boolean>;
   consentsOf(subjects: readonly RecordRef[]): Promise<readonly ConsentFact[]>;
+  consent(system: string, id: string): Promise<ConsentFact | undefined>;
   all(): AsyncIterable<ConsentFact>;
 }
 
@@ -294,6 +293,42 @@ export interface Versions {
   /** What the channel's notices were last decided under: configuration and agreements of that day. */
   decidedUnder(channel: string): Promise<string | undefined>;
   setDecidedUnder(channel: string, version: string): Promise<void>;
+}
+
+/** Something that processes keep in memory and one of them has changed. */
+export interface Change {
+  /** Consecutive, without a gap: who has read up to n has missed nothing. */
+  readonly n: number;
+  /** `consent`: ref = `SYSTEM/ID`; `system`: paused or resumed; `configuration`: ref = hash; `register`: ref = its name. */
+  readonly kind: "consent" | "system" | "configuration" | "register";
+  readonly ref: string;
+}
+
+/**
+ * Written by the verbs that change such a thing (putConsent, pause, resume, activate, an announced register), after the
+ * change is durable and before they answer.
+ */
+export interface Changes {
+  /** Number of the newest change; 0 = there is none. */
+  head(): Promise<number>;
+  /** Changes after `n`, in order, at most `limit`. */
+  since(n: number, limit: number): Promise<readonly Change[]>;
+}
+
+export interface Registered {
+  /** 1 at the first write, then one more each. */
+  readonly version: number;
+  /** JSON. */
+  readonly value: string;
+}
+
+/** Small states that several processes move by compare-and-swap: a system's budget, a channel's brake. No PHI. */
+export interface Registers {
+  get(name: string): Promise<Registered | undefined>;
+  /** False when the version is no longer `seen` (0 = not there yet). `announce`: other processes are told of it. */
+  move(name: string, seen: number, value: string, options?: { readonly announce?: boolean }): Promise<boolean>;
+  /** Of all registers whose name begins so, in the order of their names. */
+  list(prefix: string): Promise<readonly (Registered & { readonly name: string })[]>;
 }
 
 export interface Blobs {
@@ -334,6 +369,8 @@ export interface Store {
   readonly cursors: Cursors;
   readonly systems: Systems;
   readonly versions: Versions;
+  readonly changes: Changes;
+  readonly registers: Registers;
   readonly blobs: Blobs;
   readonly vault: Vault;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 // Consents as the sources gave them, by subject, in SQLite.
 import type { RecordRef } from "../../core/records.ts";
 import type { ConsentFact } from "../../exchange/ports.ts";
+import { announce } from "./changes.ts";
 import type { SqlRow } from "./database.ts";
 import { integer, text } from "./transaction.ts";
 import type { Transaction } from "./transaction.ts";
@@ -27,7 +28,13 @@ export function putConsent(tx: Transaction, fact: ConsentFact): boolean {
   const sql = `INSERT OR REPLACE INTO consents
     (system, id, version, subject_system, subject_type, subject_id, sealed, gone) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
   tx.db.run(sql, fact.system, fact.id, fact.version, system, type, id, fact.sealed, gone);
+  announce(tx, "consent", `${fact.system}/${fact.id}`);
   return true;
+}
+
+export function consent(tx: Transaction, system: string, id: string): ConsentFact | undefined {
+  const row = tx.db.one("SELECT * FROM consents WHERE system = ? AND id = ?", system, id);
+  return row && readFact(row);
 }
 
 export function consentsOf(tx: Transaction, subjects: readonly RecordRef[]): readonly ConsentFact[] {

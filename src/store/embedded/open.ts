@@ -20,6 +20,8 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedLedger extends Ledger {
+  /** At start, under the lock on the directory: frees every lane of earlier owners. Returns how many. */
+  freeAll(): Promise<number>;
   /** Merging persons: rows for the held lane go to `to` from now on. False: hold lost, or `to` leads back here. */
   redirect(to: string, hold: Hold): Promise<boolean>;
 }
@@ -142,6 +144,7 @@ function factsOf(thread: Thread): Facts {
   return {
     putConsent: (fact) => thread.call("putConsent", fact),
     consentsOf: (subjects) => thread.call("consentsOf", subjects),
+    consent: (system, id) => thread.call("consent", system, id),
     all: () => allConsents(thread),
   };
 }
@@ -157,7 +160,9 @@ async function* allConsents(thread: Thread): ReturnType<Facts["all"]> {
   }
 }
 
-function registersOf(thread: Thread): Pick<Store, "cursors" | "systems" | "versions" | "blobs" | "vault"> {
+type SmallPorts = Pick<Store, "cursors" | "systems" | "versions" | "changes" | "registers" | "blobs" | "vault">;
+
+function registersOf(thread: Thread): SmallPorts {
   return {
     cursors: {
       get: (name) => thread.call("cursor", name),
@@ -175,6 +180,15 @@ function registersOf(thread: Thread): Pick<Store, "cursors" | "systems" | "versi
       get: (hash) => thread.call("configuration", hash),
       decidedUnder: (channel) => thread.call("decidedUnder", channel),
       setDecidedUnder: (channel, version) => thread.call("setDecidedUnder", channel, version),
+    },
+    changes: {
+      head: () => thread.call("changesHead"),
+      since: (n, limit) => thread.call("changesSince", n, limit),
+    },
+    registers: {
+      get: (name) => thread.call("register", name),
+      move: (name, seen, value, options) => thread.call("moveRegister", name, seen, value, options),
+      list: (prefix) => thread.call("listRegisters", prefix),
     },
     blobs: {
       put: (id, sealed) => thread.call("putBlob", id, sealed),

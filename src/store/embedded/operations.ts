@@ -1,6 +1,7 @@
 // Every operation that the store's thread knows, by name, and whether it writes. The other side's types come from here.
 import * as audit from "./audit.ts";
 import * as blobs from "./blobs.ts";
+import * as changes from "./changes.ts";
 import * as facts from "./facts.ts";
 import * as lanes from "./lanes.ts";
 import * as ledger from "./ledger.ts";
@@ -26,6 +27,11 @@ export const reads = {
   linkHistory: links.history,
   consentsOf: facts.consentsOf,
   consentPage: facts.page,
+  consent: facts.consent,
+  changesHead: changes.head,
+  changesSince: changes.since,
+  register: registers.register,
+  listRegisters: registers.listRegisters,
   cursor: registers.cursor,
   system: registers.system,
   currentVersion: registers.current,
@@ -64,6 +70,7 @@ export const writes = {
   resume: registers.resume,
   activate: registers.activate,
   setDecidedUnder: registers.setDecidedUnder,
+  moveRegister: registers.moveRegister,
   putBlob: blobs.put,
   eraseBlob: blobs.erase,
   personKey: registers.personKey,

@@ -1,6 +1,8 @@
-// The small registers in SQLite: cursors, systems, configuration versions, and the vault of keys and pseudonyms.
+// The small registers in SQLite: cursors, systems, configuration versions, states moved by compare-and-swap, and the vault
+// of keys and pseudonyms.
 import { canonicalJson } from "../../core/json.ts";
-import type { CursorState, Hold, SystemState } from "../../exchange/ports.ts";
+import type { CursorState, Hold, Registered, SystemState } from "../../exchange/ports.ts";
+import { announce } from "./changes.ts";
 import { stands } from "./lanes.ts";
 import { integer, json, maybeText, text } from "./transaction.ts";
 import type { Transaction } from "./transaction.ts";
@@ -41,17 +43,23 @@ export function bind(tx: Transaction, id: string, identity: Readonly<Record<stri
 export function pause(tx: Transaction, id: string, since: number, cause: string, fix: string): boolean {
   tx.db.run("INSERT OR IGNORE INTO systems (system) VALUES (?)", id);
   const set = "paused_since = ?, paused_cause = ?, paused_fix = ?";
-  return tx.db.run(`UPDATE systems SET ${set} WHERE system = ? AND paused_since IS NULL`, since, cause, fix, id) === 1;
+  const sql = `UPDATE systems SET ${set} WHERE system = ? AND paused_since IS NULL`;
+  if (tx.db.run(sql, since, cause, fix, id) !== 1) return false;
+  announce(tx, "system", id);
+  return true;
 }
 
 export function resume(tx: Transaction, id: string): boolean {
   const set = "paused_since = NULL, paused_cause = NULL, paused_fix = NULL";
-  return tx.db.run(`UPDATE systems SET ${set} WHERE system = ? AND paused_since IS NOT NULL`, id) === 1;
+  if (tx.db.run(`UPDATE systems SET ${set} WHERE system = ? AND paused_since IS NOT NULL`, id) !== 1) return false;
+  announce(tx, "system", id);
+  return true;
 }
 
 export function activate(tx: Transaction, hash: string, configuration: string, at: number, reason: string): void {
   tx.db.run("INSERT OR IGNORE INTO configurations (hash, configuration) VALUES (?, ?)", hash, configuration);
   tx.db.run("INSERT INTO activations (hash, at, reason) VALUES (?, ?, ?)", hash, at, reason);
+  announce(tx, "configuration", hash);
 }
 
 export function current(tx: Transaction): string | undefined {
@@ -88,4 +96,37 @@ export function pseudonym(tx: Transaction, recipient: string, record: string, ma
   );
   const sql = "SELECT pseudonym FROM pseudonyms WHERE recipient = ? AND record = ?";
   return text(tx.db.one(sql, recipient, record) ?? {}, "pseudonym");
+}
+
+export function register(tx: Transaction, name: string): Registered | undefined {
+  const row = tx.db.one("SELECT version, value FROM registers WHERE name = ?", name);
+  return row && { version: integer(row, "version"), value: text(row, "value") };
+}
+
+export function moveRegister(
+  tx: Transaction,
+  name: string,
+  seen: number,
+  value: string,
+  options: { readonly announce?: boolean } = {},
+): boolean {
+  const moved =
+    seen === 0
+      ? tx.db.run("INSERT OR IGNORE INTO registers (name, version, value) VALUES (?, 1, ?)", name, value)
+      : tx.db.run(
+          "UPDATE registers SET version = version + 1, value = ? WHERE name = ? AND version = ?",
+          value,
+          name,
+          seen,
+        );
+  if (moved !== 1) return false;
+  if (options.announce) announce(tx, "register", name);
+  return true;
+}
+
+export function listRegisters(tx: Transaction, prefix: string): readonly (Registered & { readonly name: string })[] {
+  const sql = "SELECT name, version, value FROM registers WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name";
+  return tx.db
+    .all(sql, prefix)
+    .map((row) => ({ name: text(row, "name"), version: integer(row, "version"), value: text(row, "value") }));
 }

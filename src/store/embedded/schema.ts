@@ -123,5 +123,10 @@ INSERT INTO decided_under (channel, version)
   SELECT substr(id, length('decided-under:') + 1), sealed FROM blobs WHERE id LIKE 'decided-under:%';
 DELETE FROM blobs WHERE id LIKE 'decided-under:%';`;
 
+/** What other processes must hear of, and the states that they move by compare-and-swap. */
+const shared = `
+CREATE TABLE changes (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, ref TEXT NOT NULL) STRICT;
+CREATE TABLE registers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`;
+
 /** Element i brings a file from version i (`PRAGMA user_version`) to i + 1. Never change one that was released. */
-export const migrations: readonly string[] = [ledger + audit + identity + registers, batches, decisions];
+export const migrations: readonly string[] = [ledger + audit + identity + registers, batches, decisions, shared];

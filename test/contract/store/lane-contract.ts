@@ -48,20 +48,6 @@ export function laneContract(store: StoreOf): void {
       assert.equal(await ledger.renew(second), false);
     });
 
-    it("freeAll frees the lanes of earlier owners, whose holds are dead", async () => {
-      const { ledger } = store();
-      const row = newRow({ lane: "a" });
-      await ledger.accept([row]);
-      const hold = await take(ledger, "a");
-      await take(ledger, "b");
-      assert.deepEqual((await ledger.held()).map((lane) => lane.lane).sort(), ["a", "b"]);
-      assert.equal(await ledger.freeAll(), 2);
-      assert.deepEqual(await ledger.held(), []);
-      assert.equal(await ledger.renew(hold), false);
-      assert.equal(await ledger.begin(row.id, intent(), [], hold), false);
-      assert.deepEqual(await ledger.due(0, 10), ["a"]);
-    });
-
     it("every write of a holder whose fence has moved on answers false and changes nothing", async () => {
       const { ledger, audit, cursors } = store();
       const row = newRow({ lane: "a" });

@@ -1,4 +1,4 @@
-// The small ports: consents, cursors, systems, versions, blobs, vault.
+// The small ports: consents, cursors, systems, versions, changes, registers, blobs, vault.
 import assert from "node:assert/strict";
 import type { ConsentFact } from "../../../src/exchange/ports.ts";
 import { collect, take } from "./samples.ts";
@@ -19,6 +19,15 @@ export function registerContract(store: StoreOf): void {
       assert.deepEqual(await facts.consentsOf([subject]), [{ ...consent, version: "2", sealed: "", gone: true }]);
     });
 
+    it("one is found by its id, a removed one too", async () => {
+      const { facts } = store();
+      await facts.putConsent(consent);
+      assert.deepEqual(await facts.consent("ehr", "c1"), consent);
+      assert.equal(await facts.consent("ehr", "c2"), undefined);
+      await facts.putConsent({ ...consent, sealed: "", gone: true });
+      assert.equal((await facts.consent("ehr", "c1"))?.gone, true);
+    });
+
     it("are found by every subject asked for, and all of them", async () => {
       const { facts } = store();
       const other = { system: "crm", type: "Contact", id: "1" };
@@ -30,6 +39,75 @@ export function registerContract(store: StoreOf): void {
       assert.deepEqual(await facts.consentsOf([]), []);
       for (let n = 0; n < 1100; n += 1) await facts.putConsent({ ...consent, id: `many${n}`, subject: other });
       assert.equal(new Set((await collect(facts.all())).map((fact) => fact.id)).size, 1102);
+    });
+  });
+
+  describe("changes", () => {
+    it("what others hold in memory is announced once a change, under consecutive numbers", async () => {
+      const { facts, systems, versions, registers, changes } = store();
+      assert.equal(await changes.head(), 0);
+      assert.deepEqual(await changes.since(0, 10), []);
+      await facts.putConsent(consent);
+      await facts.putConsent(consent);
+      await systems.pause("crm", 5, "cause", "fix");
+      await systems.pause("crm", 6, "cause", "fix");
+      await systems.resume("crm");
+      await systems.resume("crm");
+      await versions.activate("h1", "{}", 7, "reason");
+      await registers.move("quiet", 0, "1");
+      await registers.move("loud", 0, "1", { announce: true });
+      await registers.move("loud", 0, "2", { announce: true });
+      const all = [
+        { n: 1, kind: "consent", ref: "ehr/c1" },
+        { n: 2, kind: "system", ref: "crm" },
+        { n: 3, kind: "system", ref: "crm" },
+        { n: 4, kind: "configuration", ref: "h1" },
+        { n: 5, kind: "register", ref: "loud" },
+      ];
+      assert.deepEqual(await changes.since(0, 10), all);
+      assert.deepEqual(await changes.since(2, 2), all.slice(2, 4));
+      assert.equal(await changes.head(), 5);
+    });
+
+    it("of many writers at once none takes another's number", async () => {
+      const { facts, changes } = store();
+      await Promise.all(Array.from({ length: 40 }, (_, n) => facts.putConsent({ ...consent, id: `many${n}` })));
+      const all = await changes.since(0, 100);
+      assert.deepEqual(
+        all.map((change) => change.n),
+        Array.from({ length: 40 }, (_, n) => n + 1),
+      );
+      assert.equal(new Set(all.map((change) => change.ref)).size, 40);
+    });
+  });
+
+  describe("states moved by compare-and-swap", () => {
+    it("one moves only from the version that was seen", async () => {
+      const { registers } = store();
+      assert.equal(await registers.get("a"), undefined);
+      assert.equal(await registers.move("a", 1, "0"), false);
+      assert.equal(await registers.move("a", 0, "1"), true);
+      assert.equal(await registers.move("a", 0, "2"), false);
+      assert.equal(await registers.move("a", 1, "3"), true);
+      assert.deepEqual(await registers.get("a"), { version: 2, value: "3" });
+    });
+
+    it("of fifty who saw the same, one wins", async () => {
+      const { registers } = store();
+      for (const seen of [0, 1, 2]) {
+        const won = await Promise.all(Array.from({ length: 50 }, (_, n) => registers.move("a", seen, `${seen}.${n}`)));
+        assert.equal(won.filter(Boolean).length, 1);
+        assert.deepEqual(await registers.get("a"), { version: seen + 1, value: `${seen}.${won.indexOf(true)}` });
+      }
+    });
+
+    it("are listed by how their names begin", async () => {
+      const { registers } = store();
+      for (const name of ["b/2", "a/1", "b/1", "b"]) await registers.move(name, 0, name);
+      assert.deepEqual(await registers.list("b/"), [
+        { name: "b/1", version: 1, value: "b/1" },
+        { name: "b/2", version: 1, value: "b/2" },
+      ]);
     });
   });
 

@@ -23,6 +23,20 @@ describe("the file of the embedded store", () => {
     }
   });
 
+  it("at start frees the lanes of earlier owners, whose holds are dead", async () => {
+    const { ledger } = await openStore(newDirectory());
+    const row = newRow({ lane: "a" });
+    await ledger.accept([row]);
+    const hold = await take(ledger, "a");
+    await take(ledger, "b");
+    assert.deepEqual((await ledger.held()).map((lane) => lane.lane).sort(), ["a", "b"]);
+    assert.equal(await ledger.freeAll(), 2);
+    assert.deepEqual(await ledger.held(), []);
+    assert.equal(await ledger.renew(hold), false);
+    assert.equal(await ledger.begin(row.id, intent(), [], hold), false);
+    assert.deepEqual(await ledger.due(0, 10), ["a"]);
+  });
+
   it("of a newer version is refused, and left as it is", async () => {
     const directory = newDirectory();
     await (await openStore(directory)).close();
