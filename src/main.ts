@@ -8,11 +8,12 @@ import { SluiceError } from "./core/errors.ts";
 import { systemRandom, type Random } from "./core/ids.ts";
 import { ConsentBook } from "./exchange/consent-book.ts";
 import type { Active, Gateway, OpenSystem, PausePoint } from "./exchange/gateway.ts";
+import { HotReads, sharedMaxAgeMs } from "./exchange/hot-reads.ts";
 import { checkKeys } from "./exchange/key-check.ts";
 import { Identities } from "./exchange/identities.ts";
 import { Pauses } from "./exchange/pauses.ts";
 import { PersonKeys } from "./exchange/person-keys.ts";
-import type { Queue, Store } from "./exchange/ports.ts";
+import type { Change, Queue, Store } from "./exchange/ports.ts";
 import { Refusals } from "./exchange/refusals.ts";
 import { Rhythm } from "./exchange/rhythm.ts";
 import type { Stage } from "./exchange/stages.ts";
@@ -21,6 +22,8 @@ import { compileMapping } from "./mapping/compile.ts";
 import { compileMinimum } from "./policy/minimum.ts";
 
 const maxAnswerBytes = 16 * 1024 * 1024;
+/** Processes on several machines: their clocks are kept in step to seconds only; `doctor` warns of more. */
+const sharedClockToleranceMs = 5_000;
 
 export interface GatewayParts {
   readonly configuration: Configuration;
@@ -29,6 +32,8 @@ export interface GatewayParts {
   readonly store: Store;
   readonly queue: Queue;
   readonly log: Logger;
+  /** Other processes work on the same store. */
+  readonly shared?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly trace?: (stage: Stage, exchange: string) => void;
@@ -123,6 +128,13 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     systems.set(id, system);
     return system;
   };
+  const consents = new ConsentBook(store.facts, keys, random, configuration.timeZone);
+  const pauses = new Pauses(store.systems, clock, log);
+  const reload = async ({ kind, ref }: Change): Promise<void> => {
+    if (kind === "consent") await consents.reload(...splitRef(ref));
+    else if (kind === "system") await pauses.reload(ref);
+    else if (kind === "configuration") await worker.checkConfiguration();
+  };
   const gateway: Gateway = {
     store,
     queue,
@@ -131,10 +143,12 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     keys,
     log,
     active: compile(configuration, connectors),
-    consents: new ConsentBook(store.facts, keys, random, configuration.timeZone),
+    consents,
     personKeys: new PersonKeys(store.vault, keys, random),
-    pauses: new Pauses(store.systems, clock, log),
+    pauses,
     identities: new Identities(store.systems),
+    hot: new HotReads(store.changes, clock, parts.shared ? sharedMaxAgeMs : Infinity, reload),
+    clockToleranceMs: parts.shared ? sharedClockToleranceMs : 0,
     system: openSystem,
     ...(parts.trace && { trace: parts.trace }),
     ...(parts.pausePoint && { pausePoint: parts.pausePoint }),
@@ -149,6 +163,7 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     rhythm,
     async start({ concurrency, freeLanes }) {
       await checkKeys(store.blobs, keys, random);
+      await gateway.hot.begin();
       await gateway.pauses.load(configuration.systems.keys());
       await gateway.consents.load();
       await checkIdentities(gateway, [...configuration.systems.keys()].map(openSystem));
@@ -165,6 +180,12 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
       await Promise.all(outbound.map((http) => http.close()));
     },
   };
+}
+
+/** `SYSTEM/ID`; an id may hold slashes, a system's name none. */
+function splitRef(ref: string): [system: string, id: string] {
+  const slash = ref.indexOf("/");
+  return [ref.slice(0, slash), ref.slice(slash + 1)];
 }
 
 /** A system that is not who it should be refuses the start; one that cannot be asked now is asked before its first call. */

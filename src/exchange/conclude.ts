@@ -93,6 +93,7 @@ async function deny(run: Run, progress: Progress, end: Extract<End, { readonly k
   const ended = { state: "denied", cause: rule, at: gateway.clock.now(), ...lane } as const;
   run.lane.kept(await gateway.store.ledger.finish(row.id, ended, [entry], run.lane.hold));
   if (!end.basis) return;
+  await gateway.hot.catchUp();
   const now = versionNow(gateway, { channel, subjects: end.basis.subjects });
   // What it was decided on changed while the denial was written: whoever granted has not seen this row denied.
   if (now !== end.basis.version) await acceptDenied(gateway, { lane: person ?? row.lane }, `decided under ${now}`);
@@ -169,7 +170,7 @@ async function failed(run: Run, progress: Progress, error: SluiceError, row: Row
   const began = row.state === "sending" && row.attempt >= run.n;
   const entries = began && unknown ? [await unknownOutcome(run, progress, row, error.code)] : [];
   if (entries.length === 0) await notApplied(run, progress, row, error.code);
-  const visible = unknown ? (systems.get(run.channel.to)?.visibleAfterMs ?? 0) : 0;
+  const visible = unknown ? (systems.get(run.channel.to)?.visibleAfterMs ?? 0) + gateway.clockToleranceMs : 0;
   const backoff = Math.min(retry.capMs, retry.baseMs * 2 ** row.failures);
   const next = gateway.clock.now() + Math.max(visible, error.detail.retryAfter ?? 0, jitter(run, backoff));
   const plan = { next, cause: began && unknown ? readBackDue : error.code, failed: true, waiting: false };

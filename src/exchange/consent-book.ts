@@ -25,7 +25,7 @@ export class ConsentBook {
   /** Subject → consent ref → consent. */
   readonly #bySubject = new Map<string, Map<string, CompiledConsent>>();
   readonly #subjects = new Map<string, RecordRef>();
-
+  readonly #turns = new Map<string, Promise<void>>();
   readonly #timeZone: string;
 
   /** @param timeZone IANA zone for dates without one. */
@@ -37,15 +37,23 @@ export class ConsentBook {
   }
 
   async load(): Promise<void> {
-    for await (const fact of this.#facts.all()) {
-      const context = consentRef(fact);
-      const text = fact.gone ? undefined : unseal(this.#keys.data, fact.sealed, context).toString("utf8");
-      this.#remember(fact, text === undefined ? undefined : parseJson(text));
-    }
+    for await (const fact of this.#facts.all()) this.#rememberFact(fact);
+  }
+
+  /** Another process may have stored it. */
+  reload(system: string, id: string): Promise<void> {
+    return this.#inTurn(consentRef({ system, id }), async () => {
+      const fact = await this.#facts.consent(system, id);
+      if (fact) this.#rememberFact(fact);
+    });
   }
 
   /** Stores what a source reported, durably, then makes it count. True when it is news. */
-  async put(report: ConsentReport): Promise<boolean> {
+  put(report: ConsentReport): Promise<boolean> {
+    return this.#inTurn(consentRef(report), () => this.#put(report));
+  }
+
+  async #put(report: ConsentReport): Promise<boolean> {
     const gone = report.resource === undefined;
     const context = consentRef(report);
     const sealed = gone ? "" : seal(this.#keys.data, JSON.stringify(report.resource), context, this.#random);
@@ -81,6 +89,26 @@ export class ConsentBook {
   version(subjects: readonly RecordRef[]): string {
     const versions = this.of(subjects).map((consent) => `${refKey(consent.ref)}@${consent.version}`);
     return versions.length === 0 ? "none" : sha256(versions.sort().join("\n")).slice(0, 22);
+  }
+
+  /** What is read of one consent is never remembered after what was stored later. */
+  async #inTurn<T>(ref: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(ref) ?? Promise.resolve()).then(work);
+    const done = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(ref, done);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(ref) === done) this.#turns.delete(ref);
+    }
+  }
+
+  #rememberFact(fact: ConsentFact): void {
+    const text = fact.gone ? undefined : unseal(this.#keys.data, fact.sealed, consentRef(fact)).toString("utf8");
+    this.#remember(fact, text === undefined ? undefined : parseJson(text));
   }
 
   /** One that cannot even be read is a refusal, not an end of all polls. */

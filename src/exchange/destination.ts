@@ -56,5 +56,6 @@ async function feedIsPast(run: SyncRun): Promise<void> {
   if (!reports) return;
   const name = pollLane(run.channel.to, typeAt(run.active, run.channel.to, run.resource));
   const cursor = await run.gateway.store.cursors.get(name);
-  if (!cursor || cursor.goodAt <= run.row.acceptedAt) throw waiting("destination-feed-behind", 500);
+  if (!cursor || cursor.goodAt - run.gateway.clockToleranceMs <= run.row.acceptedAt)
+    throw waiting("destination-feed-behind", 500);
 }

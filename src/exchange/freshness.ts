@@ -8,6 +8,7 @@ import { waiting } from "./stop.ts";
 
 /** Throws a Stop `waiting` when a consent source could not be read within the channel's `consentMaxAge`. */
 export async function needFreshConsents(gateway: Gateway, channel: Channel): Promise<void> {
+  await gateway.hot.need();
   for (const system of gateway.active.configuration.systems.values()) {
     if (!system.consentSource || (await isFresh(gateway, system.id, channel))) continue;
     await pollNow(gateway, system.id, "Consent");
@@ -23,10 +24,12 @@ async function isFresh(gateway: Gateway, system: string, channel: Channel): Prom
   lastRead.set(gateway, read);
   const isYoung = (at: number | undefined): boolean => {
     const age = at === undefined ? -1 : gateway.clock.now() - at;
-    return age >= 0 && age <= channel.consentMaxAgeMs;
+    return age >= -gateway.clockToleranceMs && age + gateway.clockToleranceMs <= channel.consentMaxAgeMs;
   };
   if (isYoung(read.get(system))) return true;
   const cursor = await gateway.store.cursors.get(pollLane(system, "Consent"));
+  // Another process may have read the source: what it found counts here before the reading does.
+  if (cursor && cursor.goodAt !== read.get(system)) await gateway.hot.catchUp();
   if (cursor) read.set(system, cursor.goodAt);
   return isYoung(cursor?.goodAt);
 }

@@ -9,6 +9,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { CompiledMapping } from "../mapping/contract.ts";
 import type { Minimizer } from "../policy/minimum.ts";
 import type { ConsentBook } from "./consent-book.ts";
+import type { HotReads } from "./hot-reads.ts";
 import type { Identities } from "./identities.ts";
 import type { PersonKeys } from "./person-keys.ts";
 import type { Pauses } from "./pauses.ts";
@@ -48,6 +49,9 @@ export interface Gateway {
   readonly personKeys: PersonKeys;
   readonly pauses: Pauses;
   readonly identities: Identities;
+  readonly hot: HotReads;
+  /** How far the clocks of the processes that share the store may be apart, milliseconds; 0 = there is one process. */
+  readonly clockToleranceMs: number;
   /** Throws `config-invalid` for an unknown system. */
   system(id: string): OpenSystem;
   /** Told of each stage as an exchange enters it. */

@@ -52,6 +52,9 @@ export function sendingGuard(run: Run, stillPermitted: () => boolean): RequestGu
       if (run.gateway.pauses.has(run.channel.to)) {
         throw new SluiceError("not-sent", `${run.channel.to} was paused meanwhile`);
       }
+      if (!run.gateway.hot.isFresh()) {
+        throw new SluiceError("not-sent", "it could not be seen lately whether anything changed after it was judged");
+      }
       if (!stillPermitted()) {
         throw new SluiceError("not-sent", "a consent, an agreement or the configuration changed after it was judged");
       }

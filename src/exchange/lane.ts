@@ -3,24 +3,10 @@
 // compared.
 import type { Clock } from "../core/clock.ts";
 import { SluiceError } from "../core/errors.ts";
+import { Stopwatch } from "../core/stopwatch.ts";
 import type { Hold, LaneState, Ledger } from "./ports.ts";
 
 const graceMs = 2_000;
-
-/** Elapsed time by the larger of wall and monotonic clock: a jump of either only makes a holder more careful. */
-class Stopwatch {
-  readonly #clock: Clock;
-  readonly #wall: number;
-  readonly #monotonic: number;
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#wall = clock.now();
-    this.#monotonic = clock.monotonic();
-  }
-  elapsed(): number {
-    return Math.max(this.#clock.now() - this.#wall, this.#clock.monotonic() - this.#monotonic);
-  }
-}
 
 /** A lane that this process holds, and how long it still may believe so. */
 export class HeldLane {

@@ -19,11 +19,14 @@ export class Pauses {
 
   /** Reads what an earlier process left. */
   async load(ids: Iterable<string>): Promise<void> {
-    for (const id of ids) {
-      const { paused } = await this.#systems.get(id);
-      if (paused) this.#paused.set(id, paused);
-      else this.#paused.delete(id);
-    }
+    for (const id of ids) await this.reload(id);
+  }
+
+  /** Another process may have paused or resumed it. */
+  async reload(id: string): Promise<void> {
+    const { paused } = await this.#systems.get(id);
+    if (paused) this.#paused.set(id, paused);
+    else this.#paused.delete(id);
   }
 
   has(system: string): boolean {

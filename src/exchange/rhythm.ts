@@ -4,6 +4,7 @@ import { agreementsVersion } from "../policy/agreement.ts";
 import { acceptDenied } from "./again.ts";
 import type { Gateway } from "./gateway.ts";
 import { sweepConsents } from "./consent-sweep.ts";
+import { catchUpEveryMs } from "./hot-reads.ts";
 import { pollNow } from "./poll.ts";
 import type { Refusals } from "./refusals.ts";
 import { sourceType } from "./run.ts";
@@ -54,6 +55,7 @@ export class Rhythm {
   }
 
   start(): void {
+    this.#every(catchUpEveryMs, () => this.#gateway.hot.catchUp());
     this.#every(sweepMs, () => this.#worker.sweep());
     this.#every(sweepMs, () => this.#worker.overtake());
     this.#every(probeMs, () => this.#probe());

@@ -6,6 +6,7 @@ import { conclude, readBackDue, type Verdict } from "./conclude.ts";
 import { finishBatch, runFeed } from "./feed.ts";
 import type { Gateway } from "./gateway.ts";
 import { LaneWatch, takeLane, type HeldLane } from "./lane.ts";
+import { auditKey } from "./on-record.ts";
 import type { Permit } from "./judge.ts";
 import type { Row } from "./ports.ts";
 import type { Subject } from "./resolve.ts";
@@ -47,11 +48,13 @@ export class Worker {
     if (!this.#takesNewWork || lane.startsWith("poll:")) return;
     const { store, clock, active, log } = this.#gateway;
     try {
+      await this.#gateway.hot.need();
       const held = await takeLane(lane, store.ledger, this.#watch, clock, active.configuration.leaseMs);
       if (held) await this.#drain(held);
     } catch (error) {
       const known = asSluiceError(error);
       if (known.code === "lane-lost") log.info({ lane }, "lane taken over by another holder");
+      else if (known.code === "facts-stale") log.warn({ lane }, known.message);
       else log.error({ lane, code: known.code, error }, "a lane stopped; the sweep will start it again");
     }
   }
@@ -76,9 +79,8 @@ export class Worker {
 
   /** One sweep: answers how many lanes it woke. */
   async sweep(): Promise<number> {
-    const { store, clock, queue, active } = this.#gateway;
-    const current = (await store.versions.current()) === active.configuration.hash;
-    if (current !== this.#takesNewWork && !this.#stopped) this.#turn(current);
+    const { store, clock, queue } = this.#gateway;
+    await this.checkConfiguration();
     if (!this.#takesNewWork) return 0;
     const lanes = await store.ledger.due(clock.now(), sweepLimit, this.#pausedChannels());
     let woken = 0;
@@ -89,6 +91,13 @@ export class Worker {
       woken += 1;
     }
     return woken;
+  }
+
+  /** No new work while another configuration is current. */
+  async checkConfiguration(): Promise<void> {
+    const { store, active } = this.#gateway;
+    const current = (await store.versions.current()) === active.configuration.hash;
+    if (current !== this.#takesNewWork && !this.#stopped) this.#turn(current);
   }
 
   /**
@@ -153,6 +162,7 @@ export async function runRow(gateway: Gateway, row: Row, lane: HeldLane): Promis
   let run: Run = { ...unconfigured(gateway, row, lane) };
   try {
     run = startRun(gateway, row, lane);
+    if (row.state === "sending" && (await neverOnRecord(run))) return "next";
     if (row.state === "sending" && (await letItBecomeVisible(run))) return "stop";
     if (row.state === "applied") {
       await (run.channel.kind === "feed" ? finishBatch(run, row) : finishApplied(run, row));
@@ -187,6 +197,17 @@ function unconfigured(gateway: Gateway, row: Row, lane: HeldLane): Run {
 }
 
 /**
+ * A store without transactions makes the row `sending` before its disclosure is on record, and nothing leaves before that:
+ * a row without the entry was not sent. An error of the look-up is no answer, and is thrown.
+ */
+async function neverOnRecord(run: Run): Promise<boolean> {
+  const { row, lane, gateway } = run;
+  if (await gateway.store.audit.has(auditKey(row.id, row.attempt, "disclosure"))) return false;
+  lane.kept(await gateway.store.ledger.unsend(row.id, [], lane.hold));
+  return true;
+}
+
+/**
  * A row found in `sending` may have a request under way: its former holder's, until the lease and the timeout are over,
  * and at the destination until it is visible. Only then is it read back.
  */
@@ -194,7 +215,8 @@ async function letItBecomeVisible(run: Run): Promise<boolean> {
   const { row, lane, gateway, active } = run;
   if (row.cause === readBackDue) return false;
   const system = active.configuration.systems.get(run.channel.to);
-  const waitMs = active.configuration.leaseMs + (system?.timeoutMs ?? 0) + (system?.visibleAfterMs ?? 0);
+  const { leaseMs } = active.configuration;
+  const waitMs = leaseMs + (system?.timeoutMs ?? 0) + (system?.visibleAfterMs ?? 0) + gateway.clockToleranceMs;
   const plan = { next: gateway.clock.now() + waitMs, cause: readBackDue, failed: false, waiting: false };
   lane.kept(await gateway.store.ledger.defer(row.id, plan, [], lane.hold));
   return true;
