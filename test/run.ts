@@ -1,7 +1,8 @@
 // `npm test`: starts the back ends, says which, runs every test folder and ends with one line of counts.
-//   --install      as root: missing back ends are installed from Debian's packages
+//   --install      on Debian: missing back ends are fetched or, as root, installed
 //   --peers        also what needs the real FHIR server, which is built first (Java, Maven, 337 MB of jars)
 //   --fault        the fault tests alone, in their full form
+//   --profile NAME with --fault: embedded, production or both (default)
 //   --grep TEXT    only tests whose title contains it
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -9,6 +10,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { BackendMissing, type NotRun, type RunningBackend } from "./backends/backend.ts";
+import { startMongo } from "./backends/mongo.ts";
 import { startRedis } from "./backends/redis.ts";
 import type { Outcome } from "./run-files.ts";
 
@@ -24,6 +26,7 @@ const { values: flags } = parseArgs({
     install: { type: "boolean" },
     peers: { type: "boolean" },
     fault: { type: "boolean" },
+    profile: { type: "string", default: "both" },
     grep: { type: "string" },
   },
 });
@@ -31,11 +34,18 @@ const { values: flags } = parseArgs({
 // Read by the starters, here and in the test processes.
 if (flags.install) process.env["SLUICE_TEST_INSTALL"] = "true";
 if (flags.peers) process.env["SLUICE_TEST_PEERS"] = "true";
+if (!["embedded", "production", "both"].includes(flags.profile)) {
+  console.error("--profile is embedded, production or both");
+  process.exit(2);
+}
+process.env["SLUICE_FAULT_PROFILE"] = flags.profile;
 if (flags.fault) process.env["SLUICE_FAULT"] = "full";
-const redis = await redisOrReason();
-if (typeof redis !== "string") process.env["SLUICE_TEST_REDIS_URL"] = redis.url;
 console.log(`Node ${process.versions.node}, SQLite ${process.versions.sqlite}, PGlite ${pgliteVersion()} (embedded)`);
-console.log(typeof redis === "string" ? `not run: ${redis}` : redis.description);
+const running: RunningBackend[] = [];
+const missing: string[] = [];
+/** What each started back end is called in the environment of the tests. */
+const backends = { SLUICE_TEST_REDIS_URL: startRedis, SLUICE_TEST_MONGODB_URI: startMongo };
+for (const [variable, start] of Object.entries(backends)) await startOrMiss(variable, start);
 
 // An interrupted run takes its children with it: `exit` handlers do, and only a call of exit runs them.
 process.once("SIGINT", () => process.exit(130));
@@ -46,22 +56,26 @@ const remarks = new Set<string>();
 try {
   for (const [phase, files] of phases()) await runPhase(phase, files);
 } finally {
-  if (typeof redis !== "string") await redis.close();
+  await Promise.all(running.map((backend) => backend.close()));
 }
-if (typeof redis === "string") remarks.add(`not run: ${redis}`);
+for (const reason of missing) remarks.add(`not run: ${reason}`);
 if (total.passed + total.failed === 0) fail("no test ran");
-if (typeof redis === "string" && process.env["CI"] === "true") fail("with CI=true every back end is wanted");
+if (missing.length > 0 && process.env["CI"] === "true") fail("with CI=true every back end is wanted");
 
 console.log(["", ...remarks].join("\n"));
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
-async function redisOrReason(): Promise<RunningBackend | string> {
+async function startOrMiss(variable: string, start: () => Promise<RunningBackend>): Promise<void> {
   try {
-    return await startRedis();
+    const backend = await start();
+    running.push(backend);
+    process.env[variable] = backend.url;
+    console.log(backend.description);
   } catch (error) {
-    if (error instanceof BackendMissing) return error.message;
-    throw error;
+    if (!(error instanceof BackendMissing)) throw error;
+    missing.push(error.message);
+    console.log(`not run: ${error.message}`);
   }
 }
 

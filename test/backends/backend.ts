@@ -10,6 +10,14 @@ export interface RunningBackend {
   close(): Promise<void>;
 }
 
+/** A server that was started here, with data of its own that outlives a crash. */
+export interface PrivateBackend extends RunningBackend {
+  /** SIGKILL, as when the machine's memory runs out. */
+  kill(): Promise<void>;
+  /** After `kill`: on the same data, at the same address. */
+  restart(): Promise<void>;
+}
+
 /** The back end cannot be started here; the message says what was tried and the exact command that adds it. */
 export class BackendMissing extends Error {
   override readonly name = "BackendMissing";
@@ -27,10 +35,14 @@ export async function eventually<T>(attempt: () => Promise<T>, times = 200): Pro
   }
 }
 
+/** With CI=true or with `--install`, starters may fetch what they build into a folder of their own. */
+export function mayFetch(): boolean {
+  return process.env["CI"] === "true" || process.env["SLUICE_TEST_INSTALL"] === "true";
+}
+
 /** With CI=true, or as root with `--install`, starters may install Debian packages. */
 export function mayInstall(): boolean {
-  const asked = process.env["CI"] === "true" || process.env["SLUICE_TEST_INSTALL"] === "true";
-  return asked && process.getuid?.() === 0;
+  return mayFetch() && process.getuid?.() === 0;
 }
 
 /** Says that tests are not run for want of something; `npm test` repeats it in its summary. */

@@ -1,13 +1,20 @@
 // A Redis for tests: the one that REDIS_URL names, else a container of the official image, else the machine's own
 // redis-server, private, on a free port with a directory of its own. Several may run side by side.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { BackendMissing, eventually, install, mayInstall, type RunningBackend } from "./backend.ts";
+import {
+  BackendMissing,
+  eventually,
+  install,
+  mayInstall,
+  type PrivateBackend,
+  type RunningBackend,
+} from "./backend.ts";
 import { runCommand, works } from "./command.ts";
+import { freePort } from "./port.ts";
 
 const image = "redis:7-alpine";
 /** BullMQ loses jobs under eviction; the append-only file is what the documentation asks of production. */
@@ -16,7 +23,11 @@ const settings = ["--maxmemory-policy", "noeviction", "--appendonly", "yes", "--
 /** Rejects with BackendMissing. */
 export async function startRedis(): Promise<RunningBackend> {
   const given = process.env["REDIS_URL"];
-  if (given) return givenRedis(given);
+  return given ? givenRedis(given) : startPrivateRedis();
+}
+
+/** One that tests may kill, whatever REDIS_URL says. Rejects with BackendMissing. */
+export async function startPrivateRedis(): Promise<PrivateBackend> {
   if (await works("docker", "info")) return containerRedis();
   if (!(await works("redis-server", "--version")) && mayInstall()) await install("redis-server");
   if (await works("redis-server", "--version")) return machineRedis();
@@ -33,18 +44,28 @@ async function givenRedis(url: string): Promise<RunningBackend> {
   return { url, description: `Redis ${version} (given by REDIS_URL)`, close: () => Promise.resolve() };
 }
 
-async function containerRedis(): Promise<RunningBackend> {
-  const started = await runCommand("docker", ["run", "-d", "--rm", "-p", "127.0.0.1::6379", image, ...command()]);
+async function containerRedis(): Promise<PrivateBackend> {
+  const port = await freePort();
+  const started = await runCommand("docker", ["run", "-d", "-p", `127.0.0.1:${port}:6379`, image, ...command()]);
   if (started.code !== 0) throw new BackendMissing(`Redis: docker run ${image} failed. Try: docker pull ${image}`);
   const id = started.output.trim().split("\n").at(-1) ?? "";
-  const close = async (): Promise<void> => {
-    await runCommand("docker", ["rm", "-f", id]);
+  const url = `redis://127.0.0.1:${port}`;
+  const docker = async (...args: string[]): Promise<void> => {
+    await runCommand("docker", args);
   };
+  const close = (): Promise<void> => docker("rm", "-f", "-v", id);
   try {
-    const port = (await runCommand("docker", ["port", id, "6379/tcp"])).output.trim().split(":").at(-1) ?? "";
-    const url = `redis://127.0.0.1:${port}`;
     const version = await eventually(() => versionOf(url));
-    return { url, description: `Redis ${version} (container ${image}, port ${port})`, close };
+    return {
+      url,
+      description: `Redis ${version} (container ${image}, port ${port})`,
+      kill: () => docker("kill", id),
+      restart: async () => {
+        await docker("start", id);
+        await eventually(() => versionOf(url));
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -55,25 +76,38 @@ function command(): string[] {
   return ["redis-server", ...settings];
 }
 
-async function machineRedis(): Promise<RunningBackend> {
+async function machineRedis(): Promise<PrivateBackend> {
   const dir = await mkdtemp(join(tmpdir(), "sluice-redis-"));
   const port = await freePort();
-  const child = spawn("redis-server", ["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, ...settings], {
-    stdio: "ignore",
-  });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const args = ["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, ...settings];
+  const start = (): ChildProcess => spawn("redis-server", args, { stdio: "ignore" });
+  let child = start();
   const endWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", endWithUs);
+  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  };
   const close = async (): Promise<void> => {
     process.off("exit", endWithUs);
-    child.kill("SIGTERM");
-    await ended;
+    await end("SIGTERM");
     await rm(dir, { recursive: true, force: true });
   };
   const url = `redis://127.0.0.1:${port}`;
   try {
     const version = await eventually(() => versionOf(url));
-    return { url, description: `Redis ${version} (redis-server of this machine, private, port ${port})`, close };
+    return {
+      url,
+      description: `Redis ${version} (redis-server of this machine, private, port ${port})`,
+      kill: () => end("SIGKILL"),
+      restart: async () => {
+        child = start();
+        await eventually(() => versionOf(url));
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -90,13 +124,4 @@ async function versionOf(url: string): Promise<string> {
   } finally {
     redis.disconnect();
   }
-}
-
-/** Free at this moment; another process could take it first, in which case the server fails to start and says so. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

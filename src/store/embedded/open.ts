@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../core/clock.ts";
 import type { Clock } from "../../core/clock.ts";
 import { SluiceError } from "../../core/errors.ts";
-import type { AuditLog, Facts, Hold, Ledger, Links, RowFilter, Store } from "../../exchange/ports.ts";
+import type { AuditLog, Facts, Hold, Ledger, Links, MirroredStore, RowFilter, Store } from "../../exchange/ports.ts";
 import { broken } from "./audit.ts";
 import { Thread } from "./thread.ts";
 
@@ -26,11 +26,8 @@ export interface EmbeddedLedger extends Ledger {
   redirect(to: string, hold: Hold): Promise<boolean>;
 }
 
-export interface EmbeddedStore extends Store {
+export interface EmbeddedStore extends MirroredStore {
   readonly ledger: EmbeddedLedger;
-  readonly mirrorPath: string;
-  /** What happens each second and at close: mirrors the audit head, and empties the WAL of erased bytes. */
-  flush(): Promise<void>;
 }
 
 /**

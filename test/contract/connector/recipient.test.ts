@@ -30,6 +30,7 @@ describe("connector contract: recipient", () => {
       ...{ id: "sink", name: "Sink", organization: "Organization/sink", connector: "recipient" },
       ...{ environment: "sandbox" as const, identity: {}, connection, consentSource: false, concurrency: 2 },
       ...{ timeoutMs: 5_000, visibleAfterMs: 0, testPatients: [] },
+      breaker: { failures: 5, baseMs: 5_000, capMs: 300_000 },
     };
     const keys = { data: Buffer.alloc(32), id: Buffer.alloc(32), signing: [] };
     return recipient.open({ system, http, clock: systemClock, random: systemRandom, keys });

@@ -161,6 +161,20 @@ export function queueContract(name: string, { prepare, bench }: QueueContract): 
       assert.deepEqual(reported, ["unexpected Error", "unexpected Error"]);
     });
 
+    it("told to take no wake-ups it leaves them, for others or until it is told to take them again", async () => {
+      const runs = await collect(queue, 4);
+      await queue.consume(false);
+      // It may have asked for one already.
+      await queue.wake("asked for");
+      await pause(500);
+      await queue.wake("left");
+      await pause(500);
+      assert.equal(runs.includes("left"), false);
+      assert.ok((await queue.stats()).waiting >= 1);
+      await queue.consume(true);
+      await until(() => runs.includes("left"));
+    });
+
     it("waits for running lanes when it closes", async () => {
       const gate = new Gate();
       let done = false;
