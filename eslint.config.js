@@ -18,7 +18,7 @@ const random = { object: "Math", property: "random", message: "Take a Random (sr
 
 const owners = {
   "src/queue": ["bullmq", "ioredis", "@electric-sql/pglite"],
-  "src/http": ["express"],
+  "src/http": ["express", "prom-client"],
   "src/store/mongo": ["mongoose"],
 };
 
@@ -37,7 +37,7 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ["scripts/*.ts"] },
+        projectService: true,
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -8,6 +8,8 @@ import type { Gateway } from "../exchange/gateway.ts";
 import { maxNotice, takeNotice } from "../exchange/intake.ts";
 import type { Refusals } from "../exchange/refusals.ts";
 import { publicJwks } from "./jwks.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import { metricsRoute } from "./metrics/route.ts";
 import { readiness } from "./readiness.ts";
 
 export interface AppOptions {
@@ -15,6 +17,12 @@ export interface AppOptions {
   readonly refusals: Refusals;
   /** False while another configuration is current. */
   readonly takesNewWork: () => boolean;
+  /** Workers take none: absent = true. */
+  readonly takesNotices?: boolean;
+  readonly metrics?: Metrics;
+  /** Who shows it may read `/metrics` from anywhere; absent: only this machine may, and behind a proxy nobody. */
+  readonly metricsToken?: string;
+  readonly trustProxy?: boolean;
 }
 
 export function createApp(options: AppOptions): Express {
@@ -30,12 +38,18 @@ export function createApp(options: AppOptions): Express {
     const { ready, checks } = await readiness(gateway, options.takesNewWork());
     response.status(ready ? 200 : 503).json({ status: ready ? "ready" : "not ready", checks });
   });
+  if (options.metrics) app.get("/metrics", metricsRoute(options.metrics, options));
   app.get("/.well-known/jwks.json", (_request, response) => {
     response.set("cache-control", "public, max-age=300").json(publicJwks(gateway.keys));
   });
-  app.post("/webhooks/:system", express.text({ type: () => true, limit: maxNotice * 4 }), async (request, response) => {
-    await receiveNotice(gateway, request, response);
-  });
+  if (options.takesNotices !== false)
+    app.post(
+      "/webhooks/:system",
+      express.text({ type: () => true, limit: maxNotice * 4 }),
+      async (request, response) => {
+        await receiveNotice(gateway, request, response);
+      },
+    );
   app.use((_request, response) => {
     response.status(404).json({ error: "not-found" });
   });

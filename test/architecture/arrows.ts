@@ -27,7 +27,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   queue: { knows: ["core", "exchange"], holds: "the Queue port; only it imports bullmq, ioredis and pglite" },
   http: {
     knows: [...pure, "policy", "audit", "connector", "exchange"],
-    holds: "proxy, webhooks, admin API, console; only it imports express",
+    holds: "proxy, webhooks, admin API, console, metrics; only it imports express and prom-client",
   },
   settings: {
     knows: [...pure, "policy", "deidentify", "mapping", "connector"],

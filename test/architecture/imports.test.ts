@@ -14,6 +14,7 @@ const owned: Readonly<Record<string, readonly string[]>> = {
   ioredis: ["src/queue/"],
   "@electric-sql/pglite": ["src/queue/"],
   express: ["src/http/"],
+  "prom-client": ["src/http/"],
   mongoose: ["src/store/mongo/"],
 };
 const emptyNames = /(^|[-./])(utils?|helpers?|common|managers?|services?)([-./]|$)/i;

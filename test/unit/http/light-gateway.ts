@@ -12,12 +12,23 @@ import { systemRandom } from "../../../src/core/ids.ts";
 import type { Gateway } from "../../../src/exchange/gateway.ts";
 import type { Queue } from "../../../src/exchange/ports.ts";
 import { createApp } from "../../../src/http/app.ts";
+import { measure } from "../../../src/http/metrics/metrics.ts";
+import type { Readers } from "../../../src/http/metrics/route.ts";
 import { buildGateway } from "../../../src/main.ts";
 import { loadKeys, makeKeys } from "../../../src/settings/keys.ts";
 import { openEmbeddedStore, type EmbeddedStore } from "../../../src/store/embedded/open.ts";
 
 const secret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
 const configDir = new URL("../../../config", import.meta.url).pathname;
+
+export interface LightOptions {
+  /** Of the store; a new one when absent. */
+  readonly directory?: string;
+  /** A disk that is full after so many pages. */
+  readonly maxPages?: number;
+  /** Who may read `/metrics`. */
+  readonly readers?: Readers;
+}
 
 export class LightGateway {
   readonly address: string;
@@ -40,8 +51,7 @@ export class LightGateway {
     this.#undo = undo;
   }
 
-  /** @param directory Of the store; a new one when absent. `maxPages`: a disk that is full after so many pages. */
-  static async start(options: { readonly directory?: string; readonly maxPages?: number } = {}): Promise<LightGateway> {
+  static async start(options: LightOptions = {}): Promise<LightGateway> {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "sluice-http-")));
     const keysDir = await mkdtemp(join(tmpdir(), "sluice-keys-"));
     const { references } = await makeKeys(keysDir, systemRandom);
@@ -57,13 +67,17 @@ export class LightGateway {
     const queue: Queue = {
       wake: () => Promise.resolve(),
       onWake: () => Promise.resolve(),
+      consume: () => Promise.resolve(),
       stats: () =>
         made?.queueAnswers === false ? Promise.reject(new Error("down")) : Promise.resolve({ waiting: 0, active: 0 }),
       close: () => Promise.resolve(),
     };
-    const built = buildGateway({ configuration, connectors, keys, store, queue, log });
+    const measuring = measure(store);
+    const built = buildGateway({ configuration, connectors, keys, store: measuring.store, queue, log });
     const { gateway, refusals } = built;
-    const app = createApp({ gateway, refusals, takesNewWork: () => made?.current ?? true });
+    const takesNewWork = (): boolean => made?.current ?? true;
+    const metrics = measuring.of(gateway, takesNewWork);
+    const app = createApp({ gateway, refusals, takesNewWork, metrics, ...options.readers });
     const server = createServer(app);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
