@@ -1,11 +1,13 @@
 // Exchanges per second through the whole pipeline, against the same jobs, durable writes and requests without a pipeline,
-// and against empty jobs; all three on one queue, one store and one pair of systems, in turns.
+// and against empty jobs; all three on one queue, one store and one pair of systems, in turns. The profiles measured take
+// turns too, each with its own queue, store and systems.
 import { acceptRows } from "../src/exchange/accept.ts";
 import { rowFor } from "../src/exchange/notice.ts";
 import type { NewRow } from "../src/exchange/ports.ts";
-import { makeBed, type Bed } from "./bed.ts";
+import type { ProductionPlaces } from "../src/settings/deployment.ts";
+import { makeBed, unwind, type Bed } from "./bed.ts";
 import { CountedStore, type StoreCall } from "./counted-store.ts";
-import { alternate, type Measured } from "./measure.ts";
+import { alternate, type Measured, type Variant } from "./measure.ts";
 import { Replay } from "./replay.ts";
 
 export interface PipelineOptions {
@@ -14,11 +16,18 @@ export interface PipelineOptions {
   readonly most: number;
   readonly rounds: number;
   readonly concurrency: number;
+  /** By name; undefined = the embedded profile. */
+  readonly profiles: Readonly<Record<string, ProductionPlaces | undefined>>;
   readonly tell: (text: string) => void;
 }
 
 export interface PipelineReport {
   readonly measured: Measured;
+  readonly profiles: readonly ProfileReport[];
+}
+
+export interface ProfileReport {
+  readonly name: string;
   readonly exchanges: number;
   readonly requests: string;
   /** Verbs that write, then all verbs, an exchange. */
@@ -27,49 +36,74 @@ export interface PipelineReport {
   readonly verbs: readonly { readonly name: string; readonly each: number; readonly size: number }[];
 }
 
-export const pipelineNames = {
-  pipeline: "whole pipeline",
-  baseline: "jobs + the same writes + the same requests",
-  empty: "empty jobs",
-} as const;
+/** What is measured on a profile, as its variants are called. */
+export function pipelineNames(profile: string) {
+  return {
+    pipeline: `${profile}: whole pipeline`,
+    baseline: `${profile}: jobs + the same writes + the same requests`,
+    empty: `${profile}: empty jobs`,
+  } as const;
+}
 
 export async function measurePipeline(options: PipelineOptions): Promise<PipelineReport> {
-  const bed = await makeBed(options);
+  const undo: (() => Promise<void>)[] = [];
   try {
-    const edits = new Edits(bed);
-    const contacts = await edits.thatGoThrough(bed.linked.slice(0, options.most));
-    if (contacts.length === 0) throw new Error("no linked contact's change went through");
-    options.tell(`${contacts.length} linked contacts are edited a round; recording one round…`);
-    const counted = new CountedStore(bed.running.store);
-    counted.start();
-    let calls: readonly StoreCall[] = [];
-    await edits.run(contacts, () => {
-      calls = counted.stop();
-    });
-    const replay = new Replay(await bed.practice.recorded(), options.concurrency);
-    const writes = calls.filter((call) => call.writes && call.name !== "ledger.accept");
-    const baseline = new Baseline(bed, replay, contacts.length, calls);
+    const sides: Side[] = [];
+    for (const [name, places] of Object.entries(options.profiles)) {
+      options.tell(`profile ${name}`);
+      const bed = await makeBed({ ...options, ...(places && { places }) });
+      undo.push(() => bed.close());
+      const side = await makeSide(name, bed, options);
+      undo.push(() => side.close());
+      sides.push(side);
+    }
     options.tell(`measuring ${options.rounds} rounds…`);
-    const measured = await alternate(
-      [
-        { name: pipelineNames.pipeline, round: () => edits.run(contacts) },
-        { name: pipelineNames.baseline, round: () => baseline.run() },
-        { name: pipelineNames.empty, round: () => baseline.runEmpty() },
-      ],
-      { rounds: options.rounds, warmUp: 1 },
-    );
-    await replay.close();
-    return {
-      measured,
+    const variants = sides.flatMap((side) => side.variants);
+    const measured = await alternate(variants, { rounds: options.rounds, warmUp: 1 });
+    return { measured, profiles: sides.map((side) => side.report) };
+  } finally {
+    await unwind(undo);
+  }
+}
+
+interface Side {
+  readonly variants: readonly Variant[];
+  readonly report: ProfileReport;
+  close(): Promise<void>;
+}
+
+/** Records one round of a profile, and says how its three variants are run. */
+async function makeSide(name: string, bed: Bed, options: PipelineOptions): Promise<Side> {
+  const edits = new Edits(bed);
+  const contacts = await edits.thatGoThrough(bed.linked.slice(0, options.most));
+  if (contacts.length === 0) throw new Error("no linked contact's change went through");
+  options.tell(`${contacts.length} linked contacts are edited a round; recording one round…`);
+  const counted = new CountedStore(bed.running.store);
+  counted.start();
+  let calls: readonly StoreCall[] = [];
+  await edits.run(contacts, () => {
+    calls = counted.stop();
+  });
+  const replay = new Replay(await bed.practice.recorded(), options.concurrency);
+  const writes = calls.filter((call) => call.writes && call.name !== "ledger.accept");
+  const baseline = new Baseline(bed, replay, contacts.length, calls);
+  const names = pipelineNames(name);
+  return {
+    variants: [
+      { name: names.pipeline, round: () => edits.run(contacts) },
+      { name: names.baseline, round: () => baseline.run() },
+      { name: names.empty, round: () => baseline.runEmpty() },
+    ],
+    report: {
+      name,
       exchanges: contacts.length,
       requests: replay.kinds,
       writesEach: writes.length / contacts.length,
       callsEach: calls.length / contacts.length,
       verbs: summary(calls, contacts.length),
-    };
-  } finally {
-    await bed.close();
-  }
+    },
+    close: () => replay.close(),
+  };
 }
 
 /** Rounds of edits in the CRM. */
@@ -194,7 +228,7 @@ function typicalSizes(calls: readonly StoreCall[], exchanges: number): readonly 
   );
 }
 
-function summary(calls: readonly StoreCall[], exchanges: number): PipelineReport["verbs"] {
+function summary(calls: readonly StoreCall[], exchanges: number): ProfileReport["verbs"] {
   const byName = Map.groupBy(calls, (call) => call.name);
   return [...byName].map(([name, of]) => ({
     name,

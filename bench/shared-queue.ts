@@ -20,6 +20,7 @@ export function shareQueue(inner: Queue): SharedQueue {
   return {
     queue: {
       wake: (lane) => inner.wake(lane),
+      consume: (on) => inner.consume(on),
       stats: () => inner.stats(),
       close: () => inner.close(),
       onWake: (run, concurrency) =>

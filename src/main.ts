@@ -6,8 +6,11 @@ import { systemClock, type Clock } from "./core/clock.ts";
 import type { Configuration, Keys } from "./core/configuration.ts";
 import { SluiceError } from "./core/errors.ts";
 import { systemRandom, type Random } from "./core/ids.ts";
+import { Brakes } from "./exchange/brake/brakes.ts";
+import { channelOf } from "./exchange/brake/state.ts";
 import { ConsentBook } from "./exchange/consent-book.ts";
 import type { Active, Gateway, OpenSystem, PausePoint } from "./exchange/gateway.ts";
+import { Governors } from "./exchange/governor/governors.ts";
 import { HotReads, sharedMaxAgeMs } from "./exchange/hot-reads.ts";
 import { checkKeys } from "./exchange/key-check.ts";
 import { Identities } from "./exchange/identities.ts";
@@ -15,8 +18,9 @@ import { Pauses } from "./exchange/pauses.ts";
 import { PersonKeys } from "./exchange/person-keys.ts";
 import type { Change, Queue, Store } from "./exchange/ports.ts";
 import { Refusals } from "./exchange/refusals.ts";
-import { Rhythm } from "./exchange/rhythm.ts";
+import { Rhythm, type Role } from "./exchange/rhythm.ts";
 import type { Stage } from "./exchange/stages.ts";
+import { Turns } from "./exchange/turns.ts";
 import { Worker } from "./exchange/work.ts";
 import { compileMapping } from "./mapping/compile.ts";
 import { compileMinimum } from "./policy/minimum.ts";
@@ -41,6 +45,7 @@ export interface GatewayParts {
 }
 
 export interface StartOptions {
+  readonly role: Role;
   /** Lanes at once. */
   readonly concurrency: number;
   /** Where no other process can hold a lane: frees those of earlier owners. */
@@ -102,6 +107,8 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
   const clock = parts.clock ?? systemClock;
   const random = parts.random ?? systemRandom;
   const { configuration, connectors, keys, store, queue, log } = parts;
+  const { systems: configured, timeZone } = configuration;
+  const governors = new Governors({ systems: configured, timeZone, registers: store.registers, clock, random, log });
   const outbound: Outbound[] = [];
   const systems = new Map<string, OpenSystem>();
   /** Opened on first use: a dry run on a file needs none, and no secret of any. */
@@ -115,9 +122,11 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
       timeoutMs: config.timeoutMs,
       concurrency: config.concurrency,
       maxBytes: maxAnswerBytes,
+      admission: governors.of(id),
     });
     outbound.push(http);
     const connector = module.open({ system: config, http, clock, random, keys });
+    governors.of(id).watchUsage(() => connector.usage);
     const system: OpenSystem = {
       config,
       connector,
@@ -130,10 +139,16 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
   };
   const consents = new ConsentBook(store.facts, keys, random, configuration.timeZone);
   const pauses = new Pauses(store.systems, clock, log);
+  const brakes = new Brakes(store, clock, random, log);
   const reload = async ({ kind, ref }: Change): Promise<void> => {
     if (kind === "consent") await consents.reload(...splitRef(ref));
     else if (kind === "system") await pauses.reload(ref);
     else if (kind === "configuration") await worker.checkConfiguration();
+    else {
+      await governors.heard(ref);
+      const channel = channelOf(ref);
+      if (channel !== undefined) await brakes.reload(channel);
+    }
   };
   const gateway: Gateway = {
     store,
@@ -146,7 +161,9 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     consents,
     personKeys: new PersonKeys(store.vault, keys, random),
     pauses,
+    brakes,
     identities: new Identities(store.systems),
+    governors,
     hot: new HotReads(store.changes, clock, parts.shared ? sharedMaxAgeMs : Infinity, reload),
     clockToleranceMs: parts.shared ? sharedClockToleranceMs : 0,
     system: openSystem,
@@ -155,22 +172,32 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
   };
   const worker = new Worker(gateway);
   const refusals = new Refusals(gateway);
-  const rhythm = new Rhythm(gateway, worker, refusals);
+  const rhythm = new Rhythm(gateway, worker, refusals, parts.shared ? new Turns(store.registers, clock) : undefined);
   return {
     gateway,
     worker,
     refusals,
     rhythm,
-    async start({ concurrency, freeLanes }) {
+    async start({ role, concurrency, freeLanes }) {
       await checkKeys(store.blobs, keys, random);
       await gateway.hot.begin();
       await gateway.pauses.load(configuration.systems.keys());
+      await gateway.brakes.load();
       await gateway.consents.load();
-      await checkIdentities(gateway, [...configuration.systems.keys()].map(openSystem));
+      await governors.load(freeLanes !== undefined);
+      try {
+        await checkIdentities(gateway, [...configuration.systems.keys()].map(openSystem));
+      } catch (error) {
+        await governors.close();
+        throw error;
+      }
       await freeLanes?.();
-      await worker.sweep();
-      await worker.start(concurrency);
-      rhythm.start();
+      await worker.checkConfiguration();
+      if (role !== "gateway") {
+        await worker.sweep();
+        await worker.start(concurrency);
+      }
+      rhythm.start(role);
     },
     async stop() {
       worker.stop();
@@ -178,6 +205,7 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
       await queue.close();
       for (const { connector } of systems.values()) await connector.close();
       await Promise.all(outbound.map((http) => http.close()));
+      await governors.close();
     },
   };
 }

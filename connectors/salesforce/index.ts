@@ -20,6 +20,7 @@ const salesforce: ConnectorModule = {
     // Longer calls count against a limit that the whole organization shares.
     maxConcurrency: 5,
     delivers: false,
+    tellsUsage: true,
   },
   canonicalId: (_type, id) => canonicalId(id),
   linkIdOf: (_type, record, connection) => linkIdOf(record, connection),

@@ -1,16 +1,15 @@
 // `sluice activate`: checks `config/`, stores it without secrets under its hash and makes it current. A running gateway
 // whose files differ takes no new work from then on.
 import { systemClock } from "../core/clock.ts";
-import { openStoreAt } from "../embedded.ts";
 import { putOnRecord } from "../exchange/administer.ts";
-import { openConfiguration, type Place } from "./open.ts";
+import { openConfiguration, openOrMakeLedger, type Place } from "./open.ts";
 import { operator } from "./operator.ts";
 import { exitCodes, print, tell } from "./output.ts";
 
 export async function activate(options: Place & { readonly reason?: string }): Promise<number> {
   const opened = await openConfiguration(options.config, { secrets: "lenient" });
   const { hash } = opened.configuration;
-  const store = await openStoreAt(options.data);
+  const store = await openOrMakeLedger(options);
   try {
     if ((await store.versions.current()) === hash) {
       tell("this configuration is current already");

@@ -8,7 +8,8 @@ import { systemRandom } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import { compareKeys } from "../exchange/key-check.ts";
 import { PersonKeys } from "../exchange/person-keys.ts";
-import { mirroredHead, type EmbeddedStore } from "../embedded.ts";
+import { mirroredHead } from "../embedded.ts";
+import type { MirroredStore } from "../exchange/ports.ts";
 import { putOnRecord } from "../exchange/administer.ts";
 import { unseal } from "../core/seal.ts";
 import { operator } from "./operator.ts";
@@ -31,7 +32,7 @@ export async function verify(options: Place & { readonly json?: boolean }): Prom
   }
 }
 
-export async function verifyStore(store: EmbeddedStore): Promise<Verification> {
+export async function verifyStore(store: MirroredStore): Promise<Verification> {
   let mirrored;
   try {
     mirrored = mirroredHead(store);
@@ -42,7 +43,7 @@ export async function verifyStore(store: EmbeddedStore): Promise<Verification> {
   return verifyChain(store.audit.read(), () => store.audit.head(), mirrored);
 }
 
-function hasMirror(store: EmbeddedStore): boolean {
+function hasMirror(store: MirroredStore): boolean {
   return existsSync(store.mirrorPath);
 }
 
@@ -127,7 +128,7 @@ async function keysOf(options: SearchOptions): Promise<Awaited<ReturnType<typeof
 type LoadedKeys = Awaited<ReturnType<typeof openKeys>>;
 
 async function personOf(
-  store: EmbeddedStore,
+  store: MirroredStore,
   keys: LoadedKeys | undefined,
   options: SearchOptions,
 ): Promise<string | undefined> {
@@ -156,7 +157,7 @@ function matches(header: JsonObject, options: SearchOptions, person: string | un
 }
 
 async function openDetail(
-  store: EmbeddedStore,
+  store: MirroredStore,
   keys: LoadedKeys,
   header: JsonObject,
   entry: AuditEntry,
@@ -167,7 +168,7 @@ async function openDetail(
   return wrapped === undefined ? undefined : detailOf(entry, unseal(keys.data, wrapped, person));
 }
 
-async function recordAccess(store: EmbeddedStore, options: SearchOptions, person: string | undefined): Promise<void> {
+async function recordAccess(store: MirroredStore, options: SearchOptions, person: string | undefined): Promise<void> {
   if (!options.reason) {
     throw new SluiceError("usage-wrong", "opening sealed parts needs a reason", {
       hint: "give it with --reason TEXT: it goes on record",

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import Table from "cli-table3";
 import { systemClock, type Clock } from "../core/clock.ts";
+import { brakeKinds } from "../core/configuration.ts";
 import { compileMapping } from "../mapping/compile.ts";
 import { compileMinimum } from "../policy/minimum.ts";
 import type { FindConnector } from "../settings/check-systems.ts";
@@ -94,7 +95,15 @@ function channelText(table: ChannelTable): string {
   const route = `from ${from.name} to ${to.name} for ${purposeWords[purpose]} (${purpose})`;
   const resources = table.resources.map((resource) => resourceText(resource, route));
   const consent = `  consent: ${table.consent}; facts at most ${table.consentMaxAge} old; source asked every ${table.pollEvery}`;
-  return [heading, consent, ...resources, ""].join("\n");
+  return [heading, consent, ...brakeText(table), ...resources, ""].join("\n");
+}
+
+function brakeText({ brake }: ChannelTable): readonly string[] {
+  if (!brake) return [];
+  const limits = brakeKinds.map((kind) => `${brake[kind].perHour} ${kind}`);
+  return [
+    `  brake: a person is asked above, within an hour, ${limits.join(", ")}; above more if its own past is busier`,
+  ];
 }
 
 function resourceText(resource: ResourceTable, route: string): string {

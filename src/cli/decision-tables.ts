@@ -59,6 +59,8 @@ export interface ChannelTable {
   /** How old consent facts may be, and how often the source is asked, as durations: `15m`. */
   readonly consentMaxAge: string;
   readonly pollEvery: string;
+  /** Above which the channel stops and asks a person; undefined on feeds, which write over nothing. */
+  readonly brake: Channel["brake"] | undefined;
   /** False when a gate that does not depend on the patient is shut today. */
   readonly open: boolean;
   readonly resources: readonly ResourceTable[];
@@ -103,6 +105,7 @@ function channelTable(channel: Channel, question: TableQuestion): ChannelTable {
     consent: consentWords(channel, configuration),
     consentMaxAge: durationText(channel.consentMaxAgeMs),
     pollEvery: durationText(channel.pollEveryMs),
+    brake: channel.kind === "sync" ? channel.brake : undefined,
     open: !shut,
     resources,
   };

@@ -163,7 +163,7 @@ async function progress(
 
 async function keep(running: Running, { crm, ehr, sink }: Sandboxes): Promise<void> {
   print(
-    `\nstill running (Ctrl-C stops it):\n  gateway ${running.address}\n  CRM     ${crm.origin}\n  EHR     ${ehr.baseUrl}\n  sink    ${sink.url}`,
+    `\nstill running (Ctrl-C stops it):\n  gateway ${running.address}\n  CRM     ${crm.origin}\n  EHR     ${ehr.baseUrl}\n  marketing tool ${sink.url}`,
   );
   await new Promise<void>((resolve) => {
     process.once("SIGINT", () => {

@@ -1,9 +1,8 @@
 // The ledger as a dry run may see it: reads are real, and so are entries of the audit log; every other write stays in
 // memory, so that nothing which a running gateway relies on (cursors, consents, pauses, lanes) moves under it.
-import type { EmbeddedStore } from "../embedded.ts";
-import type { CursorState } from "../exchange/ports.ts";
+import type { CursorState, MirroredStore } from "../exchange/ports.ts";
 
-export function dryStore(store: EmbeddedStore): EmbeddedStore {
+export function dryStore(store: MirroredStore): MirroredStore {
   const cursors = new Map<string, CursorState>();
   const yes = (): Promise<boolean> => Promise.resolve(true);
   return {
@@ -26,6 +25,7 @@ export function dryStore(store: EmbeddedStore): EmbeddedStore {
         return Promise.resolve(true);
       },
     },
+    registers: { ...store.registers, move: yes },
     systems: {
       get: (system) => store.systems.get(system),
       bind: async (system, identity) => {
@@ -39,7 +39,7 @@ export function dryStore(store: EmbeddedStore): EmbeddedStore {
 }
 
 /** Keys and pseudonyms made in a dry run are of this run only. */
-function dryVault({ vault }: EmbeddedStore): EmbeddedStore["vault"] {
+function dryVault({ vault }: MirroredStore): MirroredStore["vault"] {
   const made = new Map<string, string>();
   const own = (name: string, make: string | undefined): string | undefined => {
     if (make !== undefined && !made.has(name)) made.set(name, make);

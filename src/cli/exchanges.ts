@@ -2,10 +2,10 @@
 // and one command for all its members.
 import { instant, systemClock } from "../core/clock.ts";
 import { SluiceError } from "../core/errors.ts";
-import type { Row, RowFilter } from "../exchange/ports.ts";
+import type { MirroredStore, Row, RowFilter, Store } from "../exchange/ports.ts";
 import { openStates } from "../core/records.ts";
-import type { EmbeddedStore } from "../embedded.ts";
 import { putOnRecord } from "../exchange/administer.ts";
+import { stoppedChannels } from "../exchange/brake/decide.ts";
 import { operator } from "./operator.ts";
 import { openLedger, type Place } from "./open.ts";
 import { exitCodes, print, printJson, table, tell } from "./output.ts";
@@ -28,22 +28,38 @@ export interface Item {
 }
 
 /** Quarantine by cause, and what has waited for more than an hour for want of an answer. */
-export async function itemsOf(store: EmbeddedStore, now: number): Promise<readonly Item[]> {
+export async function itemsOf(store: MirroredStore, now: number): Promise<readonly Item[]> {
   const items = new Map<string, Item>();
   const add = (item: Omit<Item, "members">): void => {
     items.set(item.group, { ...item, members: (items.get(item.group)?.members ?? 0) + 1 });
   };
   for await (const row of rows(store, { states: ["quarantined"] })) if (row.problem) add(row.problem);
   for await (const row of rows(store, { states: openStates })) {
-    if (row.waitingSince === 0 || now - row.waitingSince < hourMs) continue;
+    if (row.waitingSince === 0 || now - row.waitingSince < hourMs || row.cause === "brake") continue;
     const group = `waiting:${row.channel}:${row.cause ?? "unknown"}`;
     const text = `waits for more than an hour: ${row.cause ?? "unknown"}`;
     add({ group, owner: "IT", text, fix: "run `npx sluice doctor`; it goes on by itself when the answer is there" });
   }
-  return [...items.values()].sort((a, b) => b.members - a.members);
+  return [...(await braked(store)), ...[...items.values()].sort((a, b) => b.members - a.members)];
 }
 
-export async function* rows(store: EmbeddedStore, filter: RowFilter): AsyncIterable<Row> {
+/** Channels that their brake has stopped, each with what waits behind it. */
+async function braked(store: Pick<Store, "registers" | "ledger">): Promise<readonly Item[]> {
+  const stopped = await stoppedChannels(store);
+  const counts = stopped.length === 0 ? [] : await store.ledger.counts();
+  return stopped.map(({ channel, kind, limit }) => {
+    const open = counts.filter((one) => one.channel === channel && openStates.includes(one.state));
+    return {
+      group: `brake:${channel}`,
+      owner: "IT",
+      text: `the brake stopped ${channel}: more than ${limit} ${kind} within an hour`,
+      fix: `look with \`npx sluice brake preview --channel ${channel}\`, then brake apply, discard or restore`,
+      members: open.reduce((sum, one) => sum + one.count, 0),
+    };
+  });
+}
+
+export async function* rows(store: MirroredStore, filter: RowFilter): AsyncIterable<Row> {
   const limit = 500;
   for (let after = filter.after; ;) {
     const page = await store.ledger.find({ ...filter, limit, ...(after && { after }) });
@@ -81,7 +97,7 @@ export async function list(options: ListOptions): Promise<number> {
   }
 }
 
-async function listRows(store: EmbeddedStore, options: ListOptions, state: Row["state"]): Promise<number> {
+async function listRows(store: MirroredStore, options: ListOptions, state: Row["state"]): Promise<number> {
   const found = await store.ledger.find({
     states: [state],
     limit: options.limit,
@@ -163,7 +179,7 @@ export async function cancel(options: ActOptions): Promise<number> {
 async function act(
   options: ActOptions,
   what: string,
-  change: (store: EmbeddedStore, filter: RowFilter, now: number) => Promise<number>,
+  change: (store: MirroredStore, filter: RowFilter, now: number) => Promise<number>,
 ): Promise<number> {
   if ((options.id === undefined) === (options.group === undefined)) {
     throw new SluiceError("usage-wrong", `say what to ${what}`, {
@@ -188,7 +204,7 @@ async function act(
   }
 }
 
-async function filterOf(store: EmbeddedStore, options: ActOptions): Promise<RowFilter> {
+async function filterOf(store: MirroredStore, options: ActOptions): Promise<RowFilter> {
   if (options.group !== undefined) return { group: options.group };
   const row = await store.ledger.get(options.id ?? "");
   if (!row)

@@ -14,7 +14,11 @@ program
   )
   .version(version(), "--version")
   .option("--config <dir>", "configuration directory", "config")
-  .option("--data <dir>", "data directory of the embedded profile", ".sluice")
+  .option(
+    "--data <dir>",
+    "data directory of the embedded profile; in production, of the mirrored audit head",
+    ".sluice",
+  )
   .showHelpAfterError("run `npx sluice --help` for what there is")
   .exitOverride();
 
@@ -63,6 +67,21 @@ program
   .option("--listen <host:port>", "where notices and health checks come in", "127.0.0.1:8380")
   .addOption(logLevel("info"))
   .action(action(async (options) => (await import("./up.ts")).up(options)));
+
+program
+  .command("serve")
+  .description("production profile: the gateway; takes notices in, runs nothing")
+  .option("--listen <host:port>", "where notices and health checks come in", "127.0.0.1:8380")
+  .addOption(logLevel("info"))
+  .action(action(async (options) => (await import("./process.ts")).serve(options)));
+
+program
+  .command("worker")
+  .description("production profile: a worker; polls the systems and runs the exchanges")
+  .option("--listen <host:port>", "where health checks and metrics are asked for", "127.0.0.1:8381")
+  .option("--concurrency <n>", "persons whose exchanges run at once", count, 16)
+  .addOption(logLevel("info"))
+  .action(action(async (options) => (await import("./process.ts")).worker(options)));
 
 program
   .command("init")
@@ -148,6 +167,43 @@ program
   .requiredOption("--channel <id>", "channel")
   .option("--reason <text>", "goes on record")
   .action(action(async (options) => (await import("./backfill.ts")).backfill(options)));
+
+const systems = program
+  .command("systems")
+  .description("each system: who works with it, its limits, why it is left alone for now, and what to do")
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./systems.ts")).systems(options)));
+systems
+  .command("resume <system>")
+  .description("end a pause, a wait that the system asked for, or an open circuit")
+  .option("--reason <text>", "goes on record")
+  .action(action(async (options, id = "") => (await import("./systems.ts")).resume(options, id)));
+
+const brake = program.command("brake").description("channels that stopped because they would do too much at once");
+brake
+  .command("list")
+  .description("what each channel did in the last hour, its limits, and which channels are stopped")
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./brake.ts")).list(options)));
+brake
+  .command("preview")
+  .description("what waits behind a stopped channel: records and elements, no values; reads only")
+  .requiredOption("--channel <id>", "channel")
+  .option("--limit <n>", "look at so many records at most", count, 200)
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./brake.ts")).preview(options)));
+for (const [name, what] of [
+  ["apply", "write what was accepted until now"],
+  ["discard", "drop it: both sides stay as they are"],
+  ["restore", "drop it, and give the source its values back from the destination"],
+] as const) {
+  brake
+    .command(name)
+    .description(`${what}; needs --reason`)
+    .requiredOption("--channel <id>", "channel")
+    .option("--reason <text>", "goes on record")
+    .action(action(async (options) => (await import("./brake.ts"))[name](options)));
+}
 
 const audit = program.command("audit").description("the audit log");
 audit

@@ -6,10 +6,11 @@ import type { Clock } from "../core/clock.ts";
 import type { Keys } from "../core/configuration.ts";
 import { SluiceError } from "../core/errors.ts";
 import { systemRandom } from "../core/ids.ts";
-import { hasLedger, openStoreAt, type EmbeddedStore, type Opened } from "../embedded.ts";
+import { hasLedger, openStoreAt, type Opened } from "../embedded.ts";
 import { compareKeys } from "../exchange/key-check.ts";
-import type { Queue } from "../exchange/ports.ts";
+import type { MirroredStore, Queue } from "../exchange/ports.ts";
 import { buildGateway, createLog, type BuiltGateway } from "../main.ts";
+import { readDeployment } from "../settings/deployment.ts";
 import { dryStore } from "./dry-store.ts";
 import { openConfiguration, openKeys, openLedger, type OpenOptions, type Place } from "./open.ts";
 import { tell } from "./output.ts";
@@ -18,12 +19,13 @@ import { tell } from "./output.ts";
 const silentQueue: Queue = {
   wake: () => Promise.resolve(),
   onWake: () => Promise.resolve(),
+  consume: () => Promise.resolve(),
   stats: () => Promise.resolve({ waiting: 0, active: 0 }),
   close: () => Promise.resolve(),
 };
 
 export interface Offline extends Pick<BuiltGateway, "gateway"> {
-  readonly store: EmbeddedStore;
+  readonly store: MirroredStore;
 }
 
 export interface OfflineOptions extends Place, OpenOptions {
@@ -62,8 +64,9 @@ async function keysOrNone(dir: string, opened: Opened): Promise<Keys> {
   }
 }
 
-async function ledgerFor(place: Place, file: boolean): Promise<{ store: EmbeddedStore; close: () => Promise<void> }> {
-  if (!file || hasLedger(place.data)) {
+async function ledgerFor(place: Place, file: boolean): Promise<{ store: MirroredStore; close: () => Promise<void> }> {
+  const { profile } = await readDeployment(place.config);
+  if (!file || profile === "production" || hasLedger(place.data)) {
     const store = await openLedger(place);
     return { store, close: () => store.close() };
   }

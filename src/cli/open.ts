@@ -5,9 +5,12 @@ import type { ConnectorModule } from "../connector/contract.ts";
 import { loadConnector } from "../connector/registry.ts";
 import type { Keys } from "../core/configuration.ts";
 import { SluiceError } from "../core/errors.ts";
-import { hasLedger, openStoreAt, type EmbeddedStore, type Opened } from "../embedded.ts";
+import { hasLedger, hasMoved, openStoreAt, refuseArchive, type Opened } from "../embedded.ts";
+import type { MirroredStore } from "../exchange/ports.ts";
 import { compileMapping } from "../mapping/compile.ts";
 import { compileMinimum } from "../policy/minimum.ts";
+import { openProductionStore } from "../production-store.ts";
+import { readDeployment } from "../settings/deployment.ts";
 import { environment } from "../settings/environment.ts";
 import type { Overrides } from "../settings/files.ts";
 import { loadKeys, requireSigningKeys } from "../settings/keys.ts";
@@ -24,6 +27,8 @@ export interface Place {
 export interface OpenOptions {
   readonly overrides?: Overrides;
   readonly secrets?: "required" | "lenient";
+  /** Warnings are not told: they have nothing to do with what was asked. */
+  readonly quiet?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -42,7 +47,7 @@ export async function openConfiguration(dir: string, options: OpenOptions = {}):
     ...(options.secrets && { secrets: options.secrets }),
     ...(options.env && { env: options.env }),
   });
-  for (const { where, message } of loaded.warnings) tell(`warning: ${where}: ${message}`);
+  if (!options.quiet) for (const { where, message } of loaded.warnings) tell(`warning: ${where}: ${message}`);
   return { ...loaded, connectors };
 }
 
@@ -60,12 +65,26 @@ export async function openKeys(dir: string, opened: Opened): Promise<Keys> {
   return keys;
 }
 
-/** The ledger beside a running gateway, or alone: SQLite in short transactions. The queue is never opened here. */
-export async function openLedger(place: Place): Promise<EmbeddedStore> {
+/**
+ * The ledger that the configuration names, beside running processes or alone: MongoDB, or SQLite in short transactions. The
+ * queue is never opened here.
+ */
+export async function openLedger(place: Place): Promise<MirroredStore> {
+  const deployment = await readDeployment(place.config);
+  if (deployment.profile === "production") return openProductionStore(deployment, place.data);
   if (!hasLedger(place.data)) {
     throw new SluiceError("usage-wrong", `there is no ledger under ${place.data}`, {
       hint: "give the data directory of `sluice up` with --data DIR (of the demo: .sluice/demo/data)",
     });
   }
+  if (hasMoved(place.data)) tell("warning: this data has moved to the production profile; what you see is the archive");
+  return openStoreAt(place.data);
+}
+
+/** The same, made if it is not there yet. */
+export async function openOrMakeLedger(place: Place): Promise<MirroredStore> {
+  const deployment = await readDeployment(place.config);
+  if (deployment.profile === "production") return openProductionStore(deployment, place.data);
+  refuseArchive(place.data);
   return openStoreAt(place.data);
 }

@@ -1,7 +1,10 @@
 // `sluice up`: gateway and worker in one process on the embedded profile, until it is told to stop.
+import { SluiceError } from "../core/errors.ts";
 import { startEmbedded } from "../embedded.ts";
+import { readDeployment, readHttpSettings } from "../settings/deployment.ts";
 import { openConfiguration, openKeys, type Place } from "./open.ts";
 import { exitCodes, tell } from "./output.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 export interface UpOptions extends Place {
   /** `host:port`. */
@@ -10,6 +13,11 @@ export interface UpOptions extends Place {
 }
 
 export async function up(options: UpOptions): Promise<number> {
+  if ((await readDeployment(options.config)).profile !== "embedded") {
+    throw new SluiceError("usage-wrong", "this deployment is on the production profile", {
+      hint: "run `npx sluice serve` and `npx sluice worker`, any number of each",
+    });
+  }
   const opened = await openConfiguration(options.config);
   const keys = await openKeys(options.config, opened);
   const running = await startEmbedded({
@@ -17,6 +25,7 @@ export async function up(options: UpOptions): Promise<number> {
     keys,
     data: options.data,
     listen: options.listen,
+    http: await readHttpSettings(options.config),
     logLevel: options.logLevel,
   });
   tell(`sluice is up at ${running.address}, configuration ${opened.configuration.hash}; Ctrl-C stops it`);
@@ -24,13 +33,4 @@ export async function up(options: UpOptions): Promise<number> {
   tell(`${signal}: finishing what runs`);
   await running.close();
   return exitCodes.done;
-}
-
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const)
-      process.once(signal, () => {
-        resolve(signal);
-      });
-  });
 }

@@ -1,8 +1,9 @@
 // `sluice why`: the plain answer to "why did this record not sync?", from the ledger alone.
 import { instant } from "../core/clock.ts";
+import { SluiceError } from "../core/errors.ts";
 import type { Row } from "../exchange/ports.ts";
 import { describe } from "./exchanges.ts";
-import { openLedger, type Place } from "./open.ts";
+import { openConfiguration, openLedger, type Place } from "./open.ts";
 import { exitCodes, print, printJson } from "./output.ts";
 
 export interface WhyOptions extends Place {
@@ -12,6 +13,7 @@ export interface WhyOptions extends Place {
 }
 
 export async function why(options: WhyOptions): Promise<number> {
+  await refuseUnknownSystem(options);
   const store = await openLedger(options);
   try {
     const { system, id } = options;
@@ -33,6 +35,14 @@ export async function why(options: WhyOptions): Promise<number> {
   } finally {
     await store.close();
   }
+}
+
+/** A mistyped system would look like a record that nobody has seen. */
+async function refuseUnknownSystem({ config, system }: WhyOptions): Promise<void> {
+  const opened = await openConfiguration(config, { secrets: "lenient", quiet: true });
+  if (opened.configuration.systems.has(system)) return;
+  const known = [...opened.configuration.systems.keys()].join(", ");
+  throw new SluiceError("usage-wrong", `there is no system "${system}"`, { hint: `systems: ${known}` });
 }
 
 function newestOfEachChannel(rows: readonly Row[]): readonly Row[] {

@@ -41,6 +41,14 @@ export interface Capabilities {
   readonly maxConcurrency?: number;
   /** Whether `deliver` exists. */
   readonly delivers: boolean;
+  /** Tells of its daily limit (`Connector.usage`); without it a system takes no `dailyShare`. */
+  readonly tellsUsage?: boolean;
+}
+
+/** A vendor's own count of the calls of a day, those of other programs included. */
+export interface DailyUsage {
+  readonly used: number;
+  readonly limit: number;
 }
 
 export interface ConnectorContext {
@@ -128,5 +136,7 @@ export interface Connector {
   update(request: UpdateRequest): Promise<Written>;
   /** Recipients only. */
   deliver?(delivery: Delivery): Promise<void>;
+  /** As of the last answer; undefined before the first. */
+  readonly usage?: DailyUsage | undefined;
   close(): Promise<void>;
 }

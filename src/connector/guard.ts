@@ -7,6 +7,10 @@ import { AsyncLocalStorage } from "node:async_hooks";
 export interface RequestGuard {
   /** Sent as `X-Request-Id`: joins a system's own log with ours; opaque, no PHI. */
   readonly requestId: string;
+  /** For whom the request is made: requests of different channels take turns at a system. */
+  readonly channel?: string;
+  /** Backfill: waits behind live work. */
+  readonly background?: boolean;
   /**
    * Called synchronously before each request is put on a connection. Throws SluiceError (`not-sent`, `lane-lost`) to
    * refuse it. `unsafe` = not GET, HEAD or OPTIONS, and not the token endpoint.

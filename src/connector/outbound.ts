@@ -1,7 +1,9 @@
-// The one outbound HTTP dispatcher: origins from an allow-list, sizes and times bounded, no redirect followed, and the
-// guard of the running exchange asked in the instant in which a request is put on its connection.
+// The one outbound HTTP dispatcher: origins from an allow-list, sizes and times bounded, no redirect followed, each request
+// admitted by the system's governor, and the guard of the running exchange asked in the instant in which it is put on its
+// connection.
 import { Agent, fetch as undiciFetch, type Dispatcher } from "undici";
 import { SluiceError } from "../core/errors.ts";
+import type { Admission, Outcome, Place, Turn } from "./admission.ts";
 import { currentGuard, isTokenRequest, type RequestGuard } from "./guard.ts";
 
 export interface Outbound {
@@ -20,6 +22,8 @@ export interface OutboundOptions {
   readonly concurrency: number;
   /** Largest answer body, bytes. */
   readonly maxBytes: number;
+  /** Asked before each request; absent: every request is made at once. */
+  readonly admission?: Admission;
 }
 
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -42,11 +46,14 @@ export function openOutbound(options: OutboundOptions): Outbound {
     }
     const unsafe = !safeMethods.has(request.method) && !isTokenRequest();
     const guard = currentGuard();
+    const own = guard ? { ...request, headers: withRequestId(request.headers, guard.requestId) } : request;
+    const leave = options.admission?.admit({ channel: guard?.channel ?? "", background: guard?.background ?? false });
     const watched = new WatchedHandler(handler, guard, unsafe, options);
-    return dispatch(
-      guard ? { ...request, headers: withRequestId(request.headers, guard.requestId) } : request,
-      watched,
-    );
+    if (!leave || "check" in leave) {
+      return watched.begin(leave, () => dispatch(own, watched));
+    }
+    void watched.awaitTurn(leave, () => dispatch(own, watched));
+    return true;
   });
   // undici's fetch is what Node's own fetch is made from; only their declared types differ.
   const fetch = ((input: Parameters<typeof undiciFetch>[0], init?: Parameters<typeof undiciFetch>[1]) =>
@@ -62,7 +69,8 @@ function withRequestId(headers: Dispatcher.DispatchOptions["headers"], id: strin
   return { ...headers, "x-request-id": id };
 }
 
-/** Stands between undici and the caller's handler: asks the guard at the start, counts bytes, keeps the time. */
+/** Stands between undici and the caller's handler: asks the guard at the start, counts bytes, keeps the time. Exactly one
+ * of its ways ends the request, and gives its place back. */
 class WatchedHandler implements Dispatcher.DispatchHandler {
   readonly #inner: Dispatcher.DispatchHandler;
   readonly #guard: RequestGuard | undefined;
@@ -70,6 +78,9 @@ class WatchedHandler implements Dispatcher.DispatchHandler {
   readonly #options: OutboundOptions;
   readonly #timer: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | undefined;
+  #place: Place | undefined;
+  #answer: Extract<Outcome, { readonly kind: "answered" }> | undefined;
+  #refused = false;
   #bytes = 0;
   #over = false;
 
@@ -89,6 +100,40 @@ class WatchedHandler implements Dispatcher.DispatchHandler {
     this.#timer.unref();
   }
 
+  /** Makes the request under a leave that is there already. */
+  begin<T>(place: Place | undefined, start: () => T): T {
+    this.#place = place;
+    try {
+      return start();
+    } catch (error) {
+      this.#refused = true;
+      this.#end();
+      throw error;
+    }
+  }
+
+  /** Waits for at most half of the request's time, so that one half is left for the answer; then `start` makes it. */
+  async awaitTurn(turn: Turn, start: () => unknown): Promise<void> {
+    const patience = setTimeout(() => {
+      this.#fail(turn.giveUp());
+    }, this.#options.timeoutMs / 2);
+    patience.unref();
+    try {
+      const place = await turn.place;
+      if (this.#over) {
+        place.done({ kind: "unused" });
+        return;
+      }
+      this.#place = place;
+      start();
+    } catch (error) {
+      this.#refused = true;
+      this.#fail(error instanceof Error ? error : notMade());
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController, context: object): void {
     this.#controller = controller;
     if (this.#over) {
@@ -96,15 +141,23 @@ class WatchedHandler implements Dispatcher.DispatchHandler {
       return;
     }
     try {
+      this.#place?.check();
       this.#guard?.check({ unsafe: this.#unsafe, timeoutMs: this.#options.timeoutMs });
     } catch (error) {
+      this.#refused = true;
       controller.abort(error instanceof Error ? error : notMade());
       return;
     }
+    // A caller that has given up meanwhile aborts in this very call.
+    this.#refused = true;
     this.#inner.onRequestStart?.(controller, context);
+    this.#refused = controller.aborted;
   }
 
   onResponseStart(...args: Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>): void {
+    const [, status, headers] = args;
+    const retryAfter = headers["retry-after"];
+    this.#answer = { kind: "answered", status, retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter };
     this.#inner.onResponseStart?.(...args);
   }
 
@@ -142,14 +195,21 @@ class WatchedHandler implements Dispatcher.DispatchHandler {
       this.#controller.abort(error);
       return;
     }
-    this.#end();
     // Still waiting for a connection: the caller is told now, and onRequestStart refuses the request when its turn comes.
+    this.#fail(error);
+  }
+
+  /** Ends a request that has not been put on a connection. */
+  #fail(error: Error): void {
+    if (this.#over) return;
+    this.#end();
     this.#inner.onResponseError?.(deadController, error);
   }
 
   #end(): void {
     this.#over = true;
     clearTimeout(this.#timer);
+    this.#place?.done(this.#answer ?? { kind: this.#refused ? "unused" : "failed" });
   }
 }
 

@@ -1,5 +1,6 @@
 // The ground that the connectors' sandboxes share: a loopback HTTP server that can answer 503, time out, apply without
-// answering, throttle and refuse a credential, and that lets a test look at each write before it is answered.
+// answering, throttle and refuse a credential, whose network can be cut, and that lets a test look at each write before it
+// is answered.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -20,9 +21,15 @@ export interface SandboxAnswer {
   readonly body?: string;
 }
 
+/** Decides what goes wrong with a request; the request waits for the answer. */
+export type DrawFault = (request: SandboxRequest) => Fault | undefined | Promise<Fault | undefined>;
+
+/** `broken`: each connection is broken off as soon as it is made. `silent`: what is sent vanishes, nothing is answered. */
+export type NetworkCut = "broken" | "silent";
+
 export interface SandboxOptions {
   /** Asked for each request except token and metadata requests; undefined = no fault. */
-  readonly fault?: (request: SandboxRequest) => Fault | undefined;
+  readonly fault?: DrawFault;
   /** Runs before a write is applied; a rejection answers 500 and applies nothing. Tests look up the audit entry here. */
   readonly beforeWrite?: (write: SandboxWrite) => Promise<void>;
   /** Wall clock, for stamps. */
@@ -39,6 +46,8 @@ export interface SandboxWrite {
 
 export interface RunningServer {
   readonly origin: string;
+  /** Cuts the network to it, for requests of every kind; undefined mends it. What was under way is lost unanswered. */
+  cutNetwork(how: NetworkCut | undefined): void;
   close(): Promise<void>;
 }
 
@@ -49,8 +58,12 @@ export async function startLoopback(
   answer: (request: SandboxRequest) => Promise<SandboxAnswer | "cut" | "hang">,
   port = 0,
 ): Promise<RunningServer> {
+  let cut: NetworkCut | undefined;
   const server = createServer((request, response) => {
-    void serve(request, response, answer);
+    if (cut === undefined) void serve(request, response, answer);
+  });
+  server.on("connection", (socket) => {
+    if (cut === "broken") socket.destroy();
   });
   server.keepAliveTimeout = 30_000;
   await new Promise<void>((resolve, reject) => {
@@ -58,7 +71,15 @@ export async function startLoopback(
     server.listen(port, "127.0.0.1", resolve);
   });
   const { port: actual } = server.address() as AddressInfo;
-  return { origin: `http://127.0.0.1:${actual}`, close: () => closeServer(server) };
+  return {
+    origin: `http://127.0.0.1:${actual}`,
+    cutNetwork: (how) => {
+      cut = how;
+      // Also when it is mended: nobody waits on a connection that has swallowed a request.
+      server.closeAllConnections();
+    },
+    close: () => closeServer(server),
+  };
 }
 
 async function serve(

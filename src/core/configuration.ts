@@ -21,8 +21,16 @@ export interface SystemConfig {
   readonly consentSource: boolean;
   /** Shared secret (`whsec_…`) of notices that this system posts to `/webhooks/{id}`. */
   readonly webhookSecret?: string;
-  /** At most so many requests at once. */
+  /** At most so many requests at once, those of all processes together. */
   readonly concurrency: number;
+  /** At most so many requests a second, those of all processes together. */
+  readonly rate?: number;
+  /** At most so many requests a day (in the deployment's zone). */
+  readonly dailyLimit?: number;
+  /** Part of the vendor's own daily limit that Sluice may use, above 0 to 1. */
+  readonly dailyShare?: number;
+  /** So many failures one after the other open the circuit, for `baseMs`, doubled each time up to `capMs`. */
+  readonly breaker: { readonly failures: number; readonly baseMs: number; readonly capMs: number };
   /** Milliseconds before a request to this system is given up. */
   readonly timeoutMs: number;
   /** Milliseconds until a write that was applied is certainly visible to a read. */
@@ -66,6 +74,18 @@ export interface ChannelResource {
   readonly policy: string;
 }
 
+/** What a channel's brake counts, by `src/exchange/brake/effects.ts`. */
+export const brakeKinds = ["deletes", "cancellations", "clears", "identity"] as const;
+export type BrakeKind = (typeof brakeKinds)[number];
+
+/** The larger one holds. */
+export interface BrakeLimit {
+  /** Records within an hour. */
+  readonly perHour: number;
+  /** Times the busiest hour of the days before. */
+  readonly factor: number;
+}
+
 export interface Channel {
   readonly id: string;
   readonly kind: "sync" | "feed";
@@ -80,6 +100,8 @@ export interface Channel {
   readonly pollEveryMs: number;
   /** Feeds: most records in one batch. */
   readonly batchSize: number;
+  /** Above these the channel stops and asks a person. */
+  readonly brake: Readonly<Record<BrakeKind, BrakeLimit>>;
   readonly mode: "live" | "off";
 }
 

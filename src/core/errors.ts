@@ -9,6 +9,8 @@ const codes = {
   "usage-wrong": "permanent",
   "key-missing": "permanent",
   "data-locked": "permanent",
+  "data-moved": "permanent",
+  "data-foreign": "permanent",
   "identity-mismatch": "permanent",
   "environment-mismatch": "permanent",
   // input

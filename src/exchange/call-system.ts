@@ -25,6 +25,7 @@ export async function callSystem<T>(
     ended.delete(system);
     return answer;
   } catch (error) {
+    if (error instanceof SluiceError) gateway.governors.of(system).note(error);
     if (error instanceof SluiceError) await pauseFor(gateway, system, error, ended);
     throw error;
   }

@@ -12,7 +12,7 @@ const pageSize = 500;
 
 /** Answers how many consents were found gone. */
 export async function sweepConsents(gateway: Gateway, system: string): Promise<number> {
-  if (gateway.pauses.has(system)) return 0;
+  if (gateway.pauses.has(system) || gateway.governors.isShut(system)) return 0;
   // Taken before the listing: what arrives meanwhile is in the book rightly.
   const before = gateway.consents.idsFrom(system);
   const listed = await listedAt(gateway, system);
@@ -46,6 +46,7 @@ async function listedAt(gateway: Gateway, system: string): Promise<ReadonlySet<s
 function reading(gateway: Gateway): RequestGuard {
   return {
     requestId: newId(gateway.random),
+    channel: "consent sweep",
     check({ unsafe }) {
       if (unsafe) throw new SluiceError("not-sent", "a sweep only reads");
     },

@@ -7,6 +7,7 @@ import type { Json, JsonObject } from "../core/json.ts";
 import type { RecordRef, SourceRecord } from "../core/records.ts";
 import type { FieldValues } from "../mapping/contract.ts";
 import type { Finding } from "../policy/decision.ts";
+import type { Effect } from "./brake/effects.ts";
 import { checkChannel } from "./check.ts";
 import { convertRecord, readValues, type Converted } from "./convert.ts";
 import { knownDestination, type Destination } from "./destination.ts";
@@ -44,7 +45,14 @@ export interface DryRun {
   readonly withheld: readonly string[];
   /** CRM sources: which FHIR element each mapped field becomes, by field name. */
   readonly becomes: Readonly<Record<string, { readonly element: string; readonly value: Json | undefined }>>;
-  readonly destination: { readonly found: string; readonly differences: readonly Difference[] } | undefined;
+  readonly destination:
+    | {
+        readonly found: string;
+        readonly differences: readonly Difference[];
+        /** What the channel's brake would count. */
+        readonly effects: readonly Pick<Effect, "kind" | "element">[];
+      }
+    | undefined;
   /** Every gate is open and nothing stands in the way: the exchange would be delivered, or needs nothing. */
   readonly passes: boolean;
   /** In plain words what would become of the exchange. */
@@ -160,7 +168,7 @@ async function differences(
   const found = record
     ? `${record.ref.system}/${record.ref.type}/${record.ref.id}${destination.link ? " (linked)" : " (match)"}`
     : "none";
-  return { found, differences: rows };
+  return { found, differences: rows, effects: three.effects.map(({ kind, element }) => ({ kind, element })) };
 }
 
 function rowOf(gateway: Gateway, request: DryRunRequest): Row {

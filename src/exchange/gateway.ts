@@ -8,7 +8,9 @@ import type { Log } from "../core/log.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { CompiledMapping } from "../mapping/contract.ts";
 import type { Minimizer } from "../policy/minimum.ts";
+import type { Brakes } from "./brake/brakes.ts";
 import type { ConsentBook } from "./consent-book.ts";
+import type { Governors } from "./governor/governors.ts";
 import type { HotReads } from "./hot-reads.ts";
 import type { Identities } from "./identities.ts";
 import type { PersonKeys } from "./person-keys.ts";
@@ -48,7 +50,9 @@ export interface Gateway {
   readonly consents: ConsentBook;
   readonly personKeys: PersonKeys;
   readonly pauses: Pauses;
+  readonly brakes: Brakes;
   readonly identities: Identities;
+  readonly governors: Governors;
   readonly hot: HotReads;
   /** How far the clocks of the processes that share the store may be apart, milliseconds; 0 = there is one process. */
   readonly clockToleranceMs: number;

@@ -30,9 +30,13 @@ function laneCheck(run: Run, timeoutMs: number): void {
   }
 }
 
+function forWhom({ row, channel, n }: Run): Omit<RequestGuard, "check"> {
+  return { requestId: `${row.id}.${n}`, channel: channel.id, background: row.priority === "backfill" };
+}
+
 export function readingGuard(run: Run): RequestGuard {
   return {
-    requestId: `${run.row.id}.${run.n}`,
+    ...forWhom(run),
     check({ unsafe, timeoutMs }) {
       if (unsafe) throw new SluiceError("not-sent", "a write was tried before it was on record");
       laneCheck(run, timeoutMs);
@@ -44,13 +48,16 @@ export function readingGuard(run: Run): RequestGuard {
 export function sendingGuard(run: Run, stillPermitted: () => boolean): RequestGuard {
   let writes = 0;
   return {
-    requestId: `${run.row.id}.${run.n}`,
+    ...forWhom(run),
     check({ unsafe, timeoutMs }) {
       laneCheck(run, timeoutMs);
       if (!unsafe) return;
       if (writes > 0) throw new SluiceError("not-sent", "one attempt makes one write");
       if (run.gateway.pauses.has(run.channel.to)) {
         throw new SluiceError("not-sent", `${run.channel.to} was paused meanwhile`);
+      }
+      if (run.gateway.brakes.has(run.channel.id)) {
+        throw new SluiceError("not-sent", "the channel's brake stopped it meanwhile");
       }
       if (!run.gateway.hot.isFresh()) {
         throw new SluiceError("not-sent", "it could not be seen lately whether anything changed after it was judged");

@@ -6,6 +6,8 @@ import { canonicalJson, type JsonObject } from "../core/json.ts";
 import { Phi } from "../core/phi.ts";
 import type { SourceRecord } from "../core/records.ts";
 import type { FieldValues } from "../mapping/contract.ts";
+import { baseAt } from "./apart.ts";
+import { effectsOf, type Effect } from "./brake/effects.ts";
 import { quarantine } from "./causes.ts";
 import { readValues, type Converted } from "./convert.ts";
 import { contentOf } from "./fetch.ts";
@@ -55,6 +57,10 @@ export interface MergeResult {
   readonly merged: Merged<WritePlan> | undefined;
   /** The base that holds once it is written. */
   readonly base: Readonly<Record<string, string>>;
+  /** What the channel's brake counts of it. */
+  readonly effects: readonly Effect[];
+  /** Names of the fields that would be written. */
+  readonly fields: readonly string[];
 }
 
 /** Throws a Stop on a conflict, or when a referenced person is not at the destination yet. */
@@ -68,24 +74,31 @@ export async function mergeInto(
     throw quarantine("both-changed", { channel: run.channel.id, elements: three.conflicts });
   }
   const base = { ...destination.link?.base, ...three.agreed };
-  if (three.changed.size === 0 && destination.record) return { merged: undefined, base };
+  if (three.changed.size === 0 && destination.record) return { merged: undefined, base, effects: [], fields: [] };
   const local = await localise(run, three.changed, run.channel.to);
   if (!local) throw waiting("person-not-linked");
   const plan = planOf(run, local, destination.record);
   const merged = Merged.merge(minimal, () => ({ data: plan, changed: elementsOf(run, three.changed) }));
-  return { merged, base };
+  return { merged, base, effects: three.effects, fields: [...three.changed.keys()] };
 }
 
 export function hashValue(run: SyncRun): (field: string, value: unknown) => string {
   return (field, value) => hmacId(run.gateway.keys.id, "base", run.mapping.id, field, canonicalJson(value));
 }
 
-export async function compare(run: SyncRun, source: FieldValues, destination: Destination): Promise<ThreeWay> {
+export interface Comparison extends ThreeWay {
+  readonly effects: readonly Effect[];
+}
+
+export async function compare(run: SyncRun, source: FieldValues, destination: Destination): Promise<Comparison> {
   const hash = hashValue(run);
   const { record, link } = destination;
-  if (!record) return allOf(source, hash);
+  if (!record) return { ...allOf(source, hash), effects: [] };
   const there = await neutralise(run, readValues(run, record, "destination"), run.channel.to);
-  return mergeThreeWay(run.mapping.fields, source, there, link?.base ?? {}, hash);
+  const base = link?.base ?? {};
+  const bases = { source: baseAt(base, run.channel.from), destination: baseAt(base, run.channel.to) };
+  const three = mergeThreeWay(run.mapping.fields, source, there, bases, hash);
+  return { ...three, effects: effectsOf(run.mapping, three.changed, there, hash) };
 }
 
 function planOf(run: SyncRun, values: FieldValues, record: SourceRecord | undefined): WritePlan {

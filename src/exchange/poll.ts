@@ -40,7 +40,7 @@ export function pollNow(gateway: Gateway, system: string, type: string): Promise
 }
 
 async function pollOnce(gateway: Gateway, system: string, type: string): Promise<void> {
-  if (gateway.pauses.has(system)) return;
+  if (gateway.pauses.has(system) || gateway.governors.isShut(system)) return;
   const watch = watches.get(gateway) ?? new LaneWatch(gateway.clock);
   watches.set(gateway, watch);
   const { ledger } = gateway.store;
@@ -100,8 +100,10 @@ function readPage(
   type: string,
   cursor: string | undefined,
 ): Promise<PollPage> {
+  const name = pollLane(system, type);
   const guard = {
     requestId: newId(gateway.random),
+    channel: name,
     check({ unsafe }: { readonly unsafe: boolean }): void {
       if (unsafe) throw new SluiceError("not-sent", "a poll only reads");
       if (lane.remaining() <= 0) throw laneLost();

@@ -1,6 +1,7 @@
 // The ports that an exchange talks to: verbs, not generic CRUD, so that SQLite does each in one
 // transaction and MongoDB in one or two single-document writes. Each implementation passes `test/contract`.
 import type { AuditBatch, AuditEntry, AuditHead } from "../audit/entry.ts";
+import type { BrakeKind } from "../core/configuration.ts";
 import type { NoticeKind, Owner, RecordRef, RowState } from "../core/records.ts";
 
 export type Priority = "live" | "backfill";
@@ -31,6 +32,8 @@ export interface Intent {
   readonly contentHash: string;
   /** Wall time of `begin`, by this process. */
   readonly at: number;
+  /** What the channel's brake has counted this row for: a row counts once, however often it is tried. */
+  readonly braked?: readonly BrakeKind[];
   /** What the link will hold once this attempt is applied, so that a crash after the answer can still write it. */
   readonly link: Pick<Link, "person" | "kind" | "records" | "base" | "versions"> | undefined;
   /** Feeds: the rows of the batch, this one included, and the blob that holds its bytes. */
@@ -356,8 +359,18 @@ export interface Queue {
   wake(lane: string): Promise<void>;
   /** Starts consuming; `run` never throws. */
   onWake(run: (lane: string) => Promise<void>, concurrency: number): Promise<void>;
+  /** False: takes no further wake-ups, so that other processes get them; what runs goes on. True: takes them again. */
+  consume(on: boolean): Promise<void>;
   stats(): Promise<QueueStats>;
   close(): Promise<void>;
+}
+
+/** A store that keeps the head of its audit log outside itself too. */
+export interface MirroredStore extends Store {
+  /** The file that the head is mirrored to. */
+  readonly mirrorPath: string;
+  /** What happens each second and at close: mirrors the head, and erases for good what was erased. */
+  flush(): Promise<void>;
 }
 
 /** Everything a store implementation offers. */

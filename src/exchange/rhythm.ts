@@ -1,5 +1,6 @@
 // What happens by itself: sweeps each second, polls at their intervals, paused systems tried again, agreements watched for
-// the day on which one begins, refusals put on record. Each beat waits for the one before; none throws.
+// the day on which one begins, refusals put on record. Each beat waits for the one before; none throws. What one process
+// can do for all (polls, probes), the processes take in turns.
 import { agreementsVersion } from "../policy/agreement.ts";
 import { acceptDenied } from "./again.ts";
 import type { Gateway } from "./gateway.ts";
@@ -8,12 +9,16 @@ import { catchUpEveryMs } from "./hot-reads.ts";
 import { pollNow } from "./poll.ts";
 import type { Refusals } from "./refusals.ts";
 import { sourceType } from "./run.ts";
+import type { Turns } from "./turns.ts";
 import type { Worker } from "./work.ts";
 
 const sweepMs = 1_000;
 const probeMs = 5_000;
 const minuteMs = 60_000;
 const consentSweepMs = 10 * minuteMs;
+
+/** What a process is for; `all`: the one process of the embedded profile. */
+export type Role = "all" | "gateway" | "worker";
 
 export interface Poll {
   readonly system: string;
@@ -45,25 +50,33 @@ export class Rhythm {
   readonly #gateway: Gateway;
   readonly #worker: Worker;
   readonly #refusals: Refusals;
+  /** Undefined: there is no other process. */
+  readonly #turns: Turns | undefined;
   readonly #stop = new AbortController();
   readonly #beats: Promise<void>[] = [];
 
-  constructor(gateway: Gateway, worker: Worker, refusals: Refusals) {
+  constructor(gateway: Gateway, worker: Worker, refusals: Refusals, turns?: Turns) {
+    this.#turns = turns;
     this.#gateway = gateway;
     this.#worker = worker;
     this.#refusals = refusals;
   }
 
-  start(): void {
-    this.#every(catchUpEveryMs, () => this.#gateway.hot.catchUp());
-    this.#every(sweepMs, () => this.#worker.sweep());
-    this.#every(sweepMs, () => this.#worker.overtake());
-    this.#every(probeMs, () => this.#probe());
-    this.#every(minuteMs, () => this.#refusals.flush());
-    this.#every(minuteMs, () => this.#watchAgreements());
-    this.#every(consentSweepMs, () => this.#sweepConsents());
+  /** @param role `gateway` takes notices in and runs nothing. */
+  start(role: Role): void {
+    this.#every("catch-up", catchUpEveryMs, () => this.#gateway.hot.catchUp());
+    this.#every("refusals", minuteMs, () => this.#refusals.flush());
+    if (role === "gateway") {
+      this.#every("configuration", sweepMs, () => this.#worker.checkConfiguration());
+      return;
+    }
+    this.#every("sweep", sweepMs, () => this.#worker.sweep());
+    this.#every("overtake", sweepMs, () => this.#worker.overtake());
+    this.#inTurns("probe", probeMs, () => this.#probe());
+    this.#inTurns("agreements", minuteMs, () => this.#watchAgreements());
+    this.#inTurns("consents", consentSweepMs, () => this.#sweepConsents());
     for (const { system, type, everyMs } of pollsOf(this.#gateway)) {
-      this.#every(everyMs, () => (this.#worker.takesNewWork ? pollNow(this.#gateway, system, type) : undefined));
+      this.#inTurns(`poll ${system}/${type}`, everyMs, () => pollNow(this.#gateway, system, type));
     }
   }
 
@@ -74,18 +87,25 @@ export class Rhythm {
     await this.#refusals.flush();
   }
 
-  #every(ms: number, beat: () => unknown): void {
-    this.#beats.push(this.#loop(ms, beat));
+  #inTurns(name: string, ms: number, beat: () => unknown): void {
+    this.#every(name, ms, async () => {
+      if (!this.#worker.takesNewWork) return;
+      if (!this.#turns || (await this.#turns.take(name, ms))) await beat();
+    });
   }
 
-  async #loop(ms: number, beat: () => unknown): Promise<void> {
+  #every(task: string, ms: number, beat: () => unknown): void {
+    this.#beats.push(this.#loop(task, ms, beat));
+  }
+
+  async #loop(task: string, ms: number, beat: () => unknown): Promise<void> {
     const { clock, log } = this.#gateway;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
         await beat();
       } catch (error) {
-        log.error({ error }, "a periodic task failed; it is tried again");
+        log.error({ task, error }, "a periodic task failed; it is tried again");
       }
       await clock.sleep(ms, signal).catch(() => undefined);
     }
@@ -93,7 +113,7 @@ export class Rhythm {
 
   async #sweepConsents(): Promise<void> {
     for (const { id, consentSource } of this.#gateway.active.configuration.systems.values()) {
-      if (consentSource && this.#worker.takesNewWork) await sweepConsents(this.#gateway, id);
+      if (consentSource) await sweepConsents(this.#gateway, id);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Written } from "../connector/contract.ts";
 import { SluiceError } from "../core/errors.ts";
 import { hmacId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
+import { passBrake } from "./brake/pass.ts";
 import { checkChannel } from "./check.ts";
 import { convertRecord, type Converted } from "./convert.ts";
 import { deliver } from "./deliver.ts";
@@ -39,12 +40,13 @@ export async function runSyncEvent(run: SyncRun, progress: { subject?: Subject; 
   // The person may have been linked just now, after this visit's lane was chosen. Written from here, outside the person's
   // lane, the new record's own news could overtake its link and be taken for another visit.
   if (person === undefined || subject.waits === true) throw waiting("person-not-linked");
-  const { merged, base, destination } = await at(run, "merge", async () => {
+  const { merged, base, destination, braked } = await at(run, "merge", async () => {
     const found = await findDestination(run, person, minimal);
-    return { ...(await mergeInto(run, minimal, found)), destination: found };
+    const result = await mergeInto(run, minimal, found);
+    return { ...result, destination: found, braked: await passBrake(run, result, found) };
   });
   if (!merged) return settleUnchanged(run, person, destination, base);
-  const intent = intentOf(run, person, merged, destination, base);
+  const intent = { ...intentOf(run, person, merged, destination, base), ...(braked.length > 0 && { braked }) };
   const recorded = await at(run, "record", async () => {
     await announceLink(run, intent);
     const entry = await disclosureEntry(run, person, merged, intent);

@@ -12,20 +12,27 @@ export interface ThreeWay {
   readonly conflicts: readonly string[];
 }
 
+/** What each side is compared with; one and the same but for fields on which both may differ (`apart.ts`). */
+export interface Bases {
+  readonly source: Readonly<Record<string, string>>;
+  readonly destination: Readonly<Record<string, string>>;
+}
+
 export type HashValue = (field: string, value: Json) => string;
 
 export function mergeThreeWay(
   fields: readonly CompiledField[],
   source: FieldValues,
   destination: FieldValues,
-  base: Readonly<Record<string, string>>,
+  base: Bases,
   hash: HashValue,
 ): ThreeWay {
   const changed = new Map<string, Json>();
   const agreed: Record<string, string> = {};
   const conflicts: string[] = [];
   for (const field of fields) {
-    const verdict = judgeField(field, source.get(field.name), destination.get(field.name), base[field.name], hash);
+    const bases = { source: base.source[field.name], destination: base.destination[field.name] };
+    const verdict = judgeField(field, source.get(field.name), destination.get(field.name), bases, hash);
     if (verdict === "conflict") conflicts.push(field.name);
     if (verdict === "write") changed.set(field.name, source.get(field.name) ?? null);
     if (verdict === "write" || verdict === "equal")
@@ -40,15 +47,15 @@ function judgeField(
   field: CompiledField,
   source: Json | undefined,
   destination: Json | undefined,
-  base: string | undefined,
+  base: { readonly source: string | undefined; readonly destination: string | undefined },
   hash: HashValue,
 ): Verdict {
   if (source === undefined || destination === undefined) return "leave";
   if (source === destination || canonicalJson(source) === canonicalJson(destination)) return "equal";
-  const destinationMoved = base === undefined || hash(field.name, destination) !== base;
-  if (source === null) return field.onEmpty === "clear" && base !== undefined && !destinationMoved ? "write" : "leave";
-  if (destination === null) return base !== undefined && hash(field.name, source) === base ? "leave" : "write";
-  if (base !== undefined && hash(field.name, source) === base) return "leave";
+  if (base.source !== undefined && hash(field.name, source) === base.source) return "leave";
+  const destinationMoved = base.destination === undefined || hash(field.name, destination) !== base.destination;
+  if (source === null) return field.onEmpty === "clear" && !destinationMoved ? "write" : "leave";
+  if (destination === null) return "write";
   return destinationMoved ? "conflict" : "write";
 }
 

@@ -2,6 +2,7 @@
 // certain: every second it wakes the lanes that have due rows and no holder, and lanes of stalled holders are taken over
 // (ARCHITECTURE, Lanes).
 import { asSluiceError } from "../core/errors.ts";
+import { nothingPasses } from "./brake/limits.ts";
 import { conclude, readBackDue, type Verdict } from "./conclude.ts";
 import { finishBatch, runFeed } from "./feed.ts";
 import type { Gateway } from "./gateway.ts";
@@ -40,6 +41,7 @@ export class Worker {
       this.#overtaken.delete(lane);
       return this.run(lane);
     }, concurrency);
+    await this.#gateway.queue.consume(this.#takesNewWork);
   }
 
   /** Runs the due rows of one lane, if nobody else holds it. Never throws. */
@@ -73,8 +75,15 @@ export class Worker {
   }
 
   #isPaused(row: Row): boolean {
-    const channel = this.#gateway.active.configuration.channels.get(row.channel);
-    return channel !== undefined && (this.#gateway.pauses.has(channel.from) || this.#gateway.pauses.has(channel.to));
+    const { brakes, active } = this.#gateway;
+    const channel = active.configuration.channels.get(row.channel);
+    if (brakes.has(row.channel)) return true;
+    return channel !== undefined && (this.#isShut(channel.from) || this.#isShut(channel.to));
+  }
+
+  /** Paused, or left alone for a while by its governor. */
+  #isShut(system: string): boolean {
+    return this.#gateway.pauses.has(system) || this.#gateway.governors.isShut(system);
   }
 
   /** One sweep: answers how many lanes it woke. */
@@ -97,7 +106,10 @@ export class Worker {
   async checkConfiguration(): Promise<void> {
     const { store, active } = this.#gateway;
     const current = (await store.versions.current()) === active.configuration.hash;
-    if (current !== this.#takesNewWork && !this.#stopped) this.#turn(current);
+    if (current === this.#takesNewWork || this.#stopped) return;
+    this.#turn(current);
+    // Wake-ups are for those who run them.
+    await this.#gateway.queue.consume(current);
   }
 
   /**
@@ -149,10 +161,10 @@ export class Worker {
   }
 
   #pausedChannels(): readonly string[] {
-    const paused = new Set(this.#gateway.pauses.all());
-    return [...this.#gateway.active.configuration.channels.values()]
-      .filter((channel) => paused.has(channel.from) || paused.has(channel.to))
-      .map((channel) => channel.id);
+    const channels = [...this.#gateway.active.configuration.channels.values()].filter(
+      (channel) => this.#isShut(channel.from) || this.#isShut(channel.to),
+    );
+    return [...new Set([...channels.map((channel) => channel.id), ...this.#gateway.brakes.all()])];
   }
 }
 
@@ -190,6 +202,7 @@ function unconfigured(gateway: Gateway, row: Row, lane: HeldLane): Run {
     requireConsent: true,
     pollEveryMs: 0,
     batchSize: 1,
+    brake: nothingPasses,
     mode: "off" as const,
   };
   const resource = { type: row.source.type, policy: "none" };

@@ -91,6 +91,10 @@ export class BullQueue implements Queue {
     await this.#consumer.ready();
   }
 
+  async consume(on: boolean): Promise<void> {
+    await this.#consumer?.take(on);
+  }
+
   async stats(): Promise<QueueStats> {
     try {
       const { waiting = 0, active = 0 } = await this.#lanes.getJobCounts("waiting", "active");

@@ -12,9 +12,11 @@ export interface JobQueue {
   close(): Promise<void>;
 }
 
-/** The part of a BullMQ `Worker` that is used. `close` waits for the jobs that run. */
+/** The part of a BullMQ `Worker` that is used. `close` waits for the jobs that run, and so does `pause` without `true`. */
 export interface JobWorker {
   waitUntilReady(): Promise<unknown>;
+  pause(doNotWaitActive: boolean): Promise<unknown>;
+  resume(): void;
   on(event: "error", report: (error: Error) => void): unknown;
   close(): Promise<void>;
 }

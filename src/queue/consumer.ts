@@ -26,6 +26,11 @@ export class Consumer {
     await this.#worker.waitUntilReady();
   }
 
+  async take(on: boolean): Promise<void> {
+    if (on) this.#worker.resume();
+    else await this.#worker.pause(true);
+  }
+
   async close(): Promise<void> {
     const closed = new AbortController();
     const goodbye = this.#worker.close().finally(() => closed.abort());

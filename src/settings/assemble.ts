@@ -33,13 +33,14 @@ export function assemble(
 }
 
 function systemOf({ read, connection, webhookSecret }: CheckedSystem): SystemConfig {
-  const { timeout, visibleAfter, webhookSecret: _reference, testPatients, ...rest } = read.value;
+  const { timeout, visibleAfter, webhookSecret: _reference, testPatients, breaker, ...rest } = read.value;
   return {
-    ...rest,
+    ...defined(rest),
     id: read.id,
     connection,
     timeoutMs: ms(timeout),
     visibleAfterMs: ms(visibleAfter),
+    breaker: { failures: breaker.failures, baseMs: ms(breaker.base), capMs: ms(breaker.cap) },
     testPatients: testPatients.map(defined),
     ...(webhookSecret === undefined ? {} : { webhookSecret }),
   };

@@ -3,6 +3,7 @@ import type { ConnectorModule } from "../connector/contract.ts";
 import { SluiceError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
 import { nameHint } from "./closest.ts";
+import { parseDuration } from "./duration.ts";
 import type { Read } from "./files.ts";
 import { problem, type Problem } from "./problems.ts";
 import { clearSecrets, resolveAll, resolveText, type ReferenceBase } from "./references.ts";
@@ -41,6 +42,7 @@ export async function checkSystem(
   if (!module) return undefined;
   checkIdentity(read, module, findings);
   checkConcurrency(read, module, findings);
+  checkLimits(read, module, findings);
   const connection = await checkConnection(read, module, checks, findings);
   const webhookSecret = await checkWebhookSecret(read, checks, findings);
   if (!connection) return undefined;
@@ -53,6 +55,17 @@ function checkConcurrency(read: Read<"system">, module: ConnectorModule, { probl
   if (most === undefined || read.value.concurrency <= most) return;
   const message = `a ${module.name} system takes at most ${most} requests at once, not ${read.value.concurrency}`;
   problems.push(problem(read.file.where(["concurrency"]), message, `set concurrency to ${most} or less`));
+}
+
+function checkLimits(read: Read<"system">, module: ConnectorModule, { problems }: Findings): void {
+  const { dailyShare, breaker } = read.value;
+  if (dailyShare !== undefined && !module.capabilities.tellsUsage) {
+    const message = `a ${module.name} system does not tell its daily limit, so there is no share of it`;
+    problems.push(problem(read.file.where(["dailyShare"]), message, "set dailyLimit, a number of requests, instead"));
+  }
+  if ((parseDuration(breaker.cap) ?? 0) >= (parseDuration(breaker.base) ?? 0)) return;
+  const message = `"breaker.cap" (${breaker.cap}) is shorter than "breaker.base" (${breaker.base})`;
+  problems.push(problem(read.file.where(["breaker", "cap"]), message, "make cap as long as base or longer"));
 }
 
 async function findConnector(

@@ -43,7 +43,7 @@ export async function readConfiguration(
   overrides: Overrides,
   problems: Problem[],
 ): Promise<ReadConfiguration> {
-  const sluice = await readObject(dir, "sluice.yaml", "sluice", "sluice", overrides.sluice, problems);
+  const sluice = await readSluice(dir, overrides.sluice, problems);
   problems.push(...(await strayFolders(dir)));
   const names: Record<string, string[]> = {};
   const all: Record<string, Map<string, unknown>> = {};
@@ -64,6 +64,15 @@ export async function readConfiguration(
     all[kind] = map;
   }
   return { sluice, ...all, names } as unknown as ReadConfiguration;
+}
+
+/** `sluice.yaml` alone. */
+export function readSluice(
+  dir: string,
+  over: JsonObject | undefined,
+  problems: Problem[],
+): Promise<Read<"sluice"> | undefined> {
+  return readObject(dir, "sluice.yaml", "sluice", "sluice", over, problems);
 }
 
 async function readObject<K extends FileKind>(

@@ -60,6 +60,41 @@ export const sluiceSchema = z.strictObject({
     .prefault({})
     .describe("How often and how fast a failed exchange is tried again"),
   lease: duration.default("30s").describe("How long a worker holds a person's lane without renewing"),
+  profile: z
+    .enum(["embedded", "production"])
+    .default("embedded")
+    .describe("embedded: one process, everything under --data; production: MongoDB, Redis and any number of processes"),
+  production: z
+    .strictObject({
+      mongodb: reference.describe("MongoDB connection string (mongodb:// or mongodb+srv://)"),
+      redis: reference.describe("Redis address (redis:// or rediss://), with user and password"),
+      redisCa: reference
+        .optional()
+        .describe("PEM of the authority that signed Redis' certificate, if it is a private one"),
+      prefix: z
+        .string()
+        .regex(/^[a-z][a-z0-9-]{0,30}$/, "lower-case letters, digits and hyphens, a letter first")
+        .default("sluice")
+        .describe("Name of the database, and what stands before every Redis key: one for each deployment"),
+    })
+    .optional()
+    .describe("Where the production profile keeps its ledger and its queue"),
+  http: z
+    .strictObject({
+      trustProxy: z
+        .boolean()
+        .default(false)
+        .describe(
+          "A reverse proxy with TLS stands in front: only then, or with tls, may other addresses than loopback be listened on",
+        ),
+      tls: z
+        .strictObject({ certificate: reference.describe("PEM, the chain"), key: reference.describe("PEM") })
+        .optional()
+        .describe("Certificate with which Sluice itself answers"),
+      metricsToken: reference.optional().describe("Bearer token of whoever reads /metrics from another machine"),
+    })
+    .prefault({})
+    .describe("How Sluice is reached"),
 });
 
 const testPatient = z
@@ -89,7 +124,38 @@ export const systemSchema = z.strictObject({
     .describe("Address and credentials, as the connector wants them; secrets only as env: or file:"),
   consentSource: z.boolean().default(false).describe("Read FHIR Consent resources from here"),
   webhookSecret: reference.optional().describe("Secret (whsec_…) of the notices this system posts to /webhooks/{id}"),
-  concurrency: z.int().min(1).max(100).default(4).describe("At most so many requests at once"),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(4)
+    .describe("At most so many requests at once, of all processes together"),
+  rate: z
+    .number()
+    .min(0.1)
+    .max(10_000)
+    .optional()
+    .describe("At most so many requests a second, of all processes together"),
+  dailyLimit: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .describe("At most so many requests a day; backfill stops at four fifths"),
+  dailyShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .describe("Part of the vendor's own daily limit that Sluice may use, for example 0.3 (Salesforce only)"),
+  breaker: z
+    .strictObject({
+      failures: z.int().min(1).max(1000).default(5).describe("Failures one after the other that open the circuit"),
+      base: duration.default("5s").describe("Nothing is sent for so long; doubles each time the probe fails"),
+      cap: duration.default("5m").describe("Longest time between two probes"),
+    })
+    .prefault({})
+    .describe("When a system that fails is left alone, and for how long"),
   timeout: duration.default("10s").describe("A request without an answer is given up after this"),
   visibleAfter: duration.default("2s").describe("After this time a write that was applied is certainly seen by a read"),
   testPatients: z
@@ -122,6 +188,16 @@ export const agreementSchema = z.strictObject({
     .describe("Whether data under it may be de-identified (45 CFR 164.502(d))"),
 });
 
+/** @param perHour What a practice of some ten clinicians does in one busy hour is well below it. */
+const brakeLimit = (perHour: number, what: string) =>
+  z
+    .strictObject({
+      perHour: z.int().min(0).max(1_000_000).default(perHour).describe("So many within an hour always pass"),
+      factor: z.number().min(0).max(100).default(3).describe("… and so many times the busiest hour of the days before"),
+    })
+    .prefault({})
+    .describe(what);
+
 export const channelSchema = z.strictObject({
   id,
   kind: z
@@ -144,6 +220,15 @@ export const channelSchema = z.strictObject({
   pollEvery: duration.default("30s").describe("How often the source is asked for changes"),
   batchSize: z.int().min(1).max(10_000).default(100).describe("Feeds: most records in one batch"),
   mode: z.enum(["live", "off"]).default("live").describe("off: takes and sends nothing"),
+  brake: z
+    .strictObject({
+      deletes: brakeLimit(20, "Patients who are set inactive"),
+      cancellations: brakeLimit(40, "Visits that are cancelled, missed or entered in error"),
+      clears: brakeLimit(20, "Records in which a field that was filled becomes empty"),
+      identity: brakeLimit(20, "Records whose name, birth date, gender, identifier, death or patient changes"),
+    })
+    .prefault({})
+    .describe("Sync: records written to within an hour above which the channel stops and asks a person"),
 });
 
 const elementPath = z

@@ -98,6 +98,21 @@ describe("marked words of a whole practice", function () {
       assert.deepEqual(findInText(JSON.stringify(problems), words()), []);
     });
 
+    it("none in the metrics, which count what is on record", async () => {
+      const { running } = run;
+      const text = await (await fetch(`${running.address}/metrics`)).text();
+      const applied = (await run.audit()).filter(
+        (header) => header["channel"] === "crm-to-ehr" && header["outcome"] === "applied",
+      );
+      assert.ok(applied.length > 0);
+      assert.ok(
+        text.includes(`sluice_deliveries_total{channel="crm-to-ehr",outcome="applied"} ${applied.length}\n`),
+        text,
+      );
+      assert.match(text, /^sluice_exchanges_quarantined\{channel="crm-to-ehr",cause="destination-rejected"\} \d+$/m);
+      assert.deepEqual(findInText(text, words()), []);
+    });
+
     it("none in the headers of the audit log", async () => {
       const headers = JSON.stringify(await run.audit());
       assert.ok(headers.length > 10_000);

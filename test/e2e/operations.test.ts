@@ -14,9 +14,9 @@ const long = process.env["SLUICE_LONG"] === "1";
 
 describe("the EHR disables Sluice's client in the middle of a backfill", function () {
   this.timeout(long ? 1_800_000 : 180_000);
-  const total = long ? 50_000 : 5_000;
+  const total = Number(process.env["E2_TOTAL"] ?? (long ? 50_000 : 5_000));
   /** Records; each has `total / records` notices, as a backfill beside live work makes them. */
-  const records = long ? 10_000 : 250;
+  const records = Number(process.env["E2_RECORDS"] ?? (long ? 10_000 : 250));
   let run: PracticeRun;
   afterEach(() => run.close());
 

@@ -4,6 +4,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import {
   startLoopback,
+  type DrawFault,
   type Fault,
   type RunningServer,
   type SandboxAnswer,
@@ -52,7 +53,7 @@ export interface FhirSandbox extends RunningServer {
   all(type: string): readonly StoredResource[];
   /** Oldest version first. */
   history(type: string, id: string): readonly StoredResource[];
-  setFault(fault: ((request: SandboxRequest) => Fault | undefined) | undefined): void;
+  setFault(fault: DrawFault | undefined): void;
   revokeTokens(): void;
   disableClient(clientId: string): void;
   enableClient(clientId: string): void;
@@ -102,7 +103,7 @@ export async function startFhirSandbox(options: FhirSandboxOptions = {}): Promis
     requestIds.push(typeof requestId === "string" ? requestId : undefined);
     if (request.method === "GET") counts.reads += 1;
     else counts.writes += 1;
-    const failing = fault?.(request);
+    const failing = await fault?.(request);
     if (failing === "timeout") return "hang";
     const failed = failing === undefined ? undefined : faultAnswer(failing);
     if (failed) return dated(failed, now());

@@ -6,7 +6,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../../../src/core/json.ts";
 import {
   startLoopback,
-  type Fault,
+  type DrawFault,
   type RunningServer,
   type SandboxAnswer,
   type SandboxOptions,
@@ -37,7 +37,7 @@ export interface RecipientSandbox extends RunningServer {
     readonly repeated: number;
     readonly refused: number;
   };
-  setFault(fault: ((request: SandboxRequest) => Fault | undefined) | undefined): void;
+  setFault(fault: DrawFault | undefined): void;
 }
 
 const path = "/deliveries";
@@ -86,7 +86,7 @@ export async function startRecipientSandbox(options: RecipientSandboxOptions): P
 
   const server = await startLoopback(async (request) => {
     counts.requests += 1;
-    const failing = fault?.(request);
+    const failing = await fault?.(request);
     if (failing === "timeout") return "hang";
     if (failing === "unavailable") return { status: 503 };
     if (failing === "unauthorized") return { status: 401 };

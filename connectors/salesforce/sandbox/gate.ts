@@ -40,7 +40,7 @@ export class Gate {
     }
     this.#note(request);
     if (!this.#tokens.accepts(request.headers.authorization)) return this.#dated(unauthorized());
-    const fault = this.fault?.(request);
+    const fault = await this.fault?.(request);
     if (fault === "timeout") return "hang";
     if (fault !== undefined && fault !== "lost-answer") return this.#dated(this.#faulty(fault));
     const answer = await this.#handle(request);

@@ -1,6 +1,6 @@
 // A Salesforce org on loopback: login server, REST API, its users' edits, notices, and faults on request. Good enough that
 // the vendor's own client works with it; not a copy of the product.
-import { startLoopback, type SandboxOptions } from "../../../src/connector/sandbox.ts";
+import { startLoopback, type RunningServer, type SandboxOptions } from "../../../src/connector/sandbox.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { systemRandom } from "../../../src/core/ids.ts";
 import { Gate, type SeenRequest } from "./gate.ts";
@@ -16,8 +16,7 @@ export type { SalesforceSandboxOptions } from "./options.ts";
 export type { ValidationRule, Version } from "./org.ts";
 export type { Fields } from "./schema.ts";
 
-export interface SalesforceSandbox {
-  readonly origin: string;
+export interface SalesforceSandbox extends RunningServer {
   /** `requests` and `writes` are those of the REST API, faults included; `tokens` counts token requests. */
   readonly counts: { readonly requests: number; readonly writes: number; readonly tokens: number };
   /** The last 1,000 REST requests. */
@@ -41,7 +40,6 @@ export interface SalesforceSandbox {
   setNotify(target: NoticeTarget | undefined): void;
   /** Resolves when all notices so far were answered or failed. */
   noticesSent(): Promise<void>;
-  close(): Promise<void>;
 }
 
 export async function startSalesforceSandbox(options: SalesforceSandboxOptions): Promise<SalesforceSandbox> {
@@ -57,7 +55,7 @@ export async function startSalesforceSandbox(options: SalesforceSandboxOptions):
   gate.origin = server.origin;
   const user = { by: "user" } as const;
   return {
-    origin: server.origin,
+    ...server,
     counts: gate.counts,
     log: gate.log,
     records: (type) => org.records(type),
@@ -91,6 +89,5 @@ export async function startSalesforceSandbox(options: SalesforceSandboxOptions):
       notices.target = target;
     },
     noticesSent: () => notices.settled(),
-    close: () => server.close(),
   };
 }

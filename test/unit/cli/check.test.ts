@@ -67,6 +67,7 @@ describe("cli: check", () => {
     assert.match(out, /agreement with ehr\s+│ baa-ehr until 2028-12-31/);
     assert.match(out, /withheld by default\s+│ everything else/);
     assert.match(out, /consent: only with a consent on file that permits it/);
+    assert.match(out, /brake: a person is asked above, within an hour, 20 deletes, 40 cancellations, 20 clears/);
     assert.match(out, /LastName\s+│ name\.where\(use='official'\)\.family\s+│ moves, required/);
     assert.match(out, /3 channels, hash [\w-]{43}/);
     assert.ok(!out.includes(webhookSecret));

@@ -9,6 +9,17 @@ describe("settings: loading the example configuration", () => {
   });
   afterEach(() => example.remove());
 
+  it("gives a system's limits; those that are not set are not there", async () => {
+    await example.edit("systems/crm.yaml", "# rate: 20", "dailyShare: 0.3\nrate: 20");
+    await example.edit("systems/ehr.yaml", "# dailyLimit: 50000", "breaker: { base: 1s, cap: 1s }\ndailyLimit: 50000");
+    const { systems } = (await example.load()).configuration;
+    const of = (id: string) => systems.get(id) ?? assert.fail(`there is no ${id}`);
+    assert.deepEqual([of("crm").rate, of("crm").dailyShare], [20, 0.3]);
+    assert.deepEqual([of("ehr").dailyLimit, of("ehr").breaker], [50_000, { failures: 5, baseMs: 1_000, capMs: 1_000 }]);
+    assert.deepEqual(of("crm").breaker, { failures: 5, baseMs: 5_000, capMs: 300_000 });
+    assert.equal("rate" in of("ehr") || "dailyLimit" in of("crm") || "dailyShare" in of("ehr"), false);
+  });
+
   it("gives systems, agreements, channels, mappings and policies with durations in milliseconds", async () => {
     const { configuration, keys, modules, warnings } = await example.load();
     assert.deepEqual([...configuration.systems.keys()], ["crm", "ehr", "marketing"]);
@@ -20,6 +31,10 @@ describe("settings: loading the example configuration", () => {
     assert.equal(configuration.channels.get("ehr-to-marketing")?.requireConsent, true);
     assert.deepEqual(configuration.retry, { baseMs: 2000, capMs: 900_000, maxAttempts: 8 });
     assert.equal(configuration.leaseMs, 30_000);
+    // The one channel spells out the defaults, the other leaves them away.
+    const [toEhr, toCrm] = [...configuration.channels.values()].map((channel) => channel.brake);
+    assert.deepEqual(toEhr?.clears, { perHour: 20, factor: 3 });
+    assert.deepEqual(toEhr, toCrm);
     assert.equal(configuration.systems.get("ehr")?.organization, "Organization/harbor-ehr");
     assert.equal(configuration.systems.get("ehr")?.consentSource, true);
     assert.equal(keys.signing.length, 3);

@@ -78,6 +78,7 @@ export function systemOf(options: OpenOptions): SystemConfig {
     connection: options.connection,
     consentSource: true,
     concurrency: 4,
+    breaker: { failures: 5, baseMs: 5_000, capMs: 300_000 },
     timeoutMs: options.timeoutMs ?? 5_000,
     visibleAfterMs: 0,
     testPatients: [],

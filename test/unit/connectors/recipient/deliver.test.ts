@@ -36,6 +36,7 @@ function open(url: string, options: OpenOptions = {}): Connector & { deliver(del
     },
     ...{ identity: {}, connection, consentSource: false, concurrency: 2, timeoutMs: options.timeoutMs ?? 5_000 },
     ...{ visibleAfterMs: 0, testPatients: [] },
+    breaker: { failures: 5, baseMs: 5_000, capMs: 300_000 },
   };
   const limits = { timeoutMs: system.timeoutMs, concurrency: 2, maxBytes: 65_536 };
   const http = openOutbound({ origins: recipient.origins(connection), ...limits });

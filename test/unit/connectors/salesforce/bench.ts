@@ -83,6 +83,7 @@ export function systemOf(origin: string, connection: JsonObject = {}): SystemCon
     },
     consentSource: false,
     concurrency: 4,
+    breaker: { failures: 5, baseMs: 5_000, capMs: 300_000 },
     timeoutMs: 15_000,
     visibleAfterMs: 1_000,
     testPatients: [],
