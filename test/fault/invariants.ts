@@ -1,5 +1,6 @@
-// What must hold after a run (ARCHITECTURE, What always holds: 2, 5, 7, 9, 10, 12), as pure checks over a snapshot.
+// What must hold after a run (ARCHITECTURE, What always holds: 2, 5, 6, 7, 9, 10, 12), as pure checks over a snapshot.
 // Each names what it found; an empty list means that all held.
+import { isOpen } from "./ledger-view.ts";
 import type { Truth } from "./population.ts";
 import { editedIn } from "./readings.ts";
 import type { Held, Snapshot, Version } from "./snapshot.ts";
@@ -18,8 +19,10 @@ export function violations(snapshot: Snapshot, expected: Expected): readonly str
     ...inOrder(snapshot),
     ...nothingUnaudited(snapshot),
     ...noEffectDenied(snapshot),
+    ...noNoticeLost(snapshot),
     ...(snapshot.echoes > 0 ? [`9: ${snapshot.echoes} writes after both sides were quiet`] : []),
     ...(snapshot.auditProblem === undefined ? [] : [`audit: ${snapshot.auditProblem}`]),
+    ...snapshot.problems,
     ...snapshot.leaks.map((leak) => `12: a canary in ${leak}`),
   ];
 }
@@ -137,4 +140,11 @@ function noEffectDenied({ records, outcomes }: Snapshot): readonly string[] {
   return effects
     .filter((id) => ["not-sent", "failed"].includes(outcomes.get(id) ?? ""))
     .map((id) => `3: request ${id} took effect and is on record as ${outcomes.get(id) ?? ""}`);
+}
+
+/** What was acknowledged has a row, and that has come to its end. */
+function noNoticeLost({ notices }: Snapshot): readonly string[] {
+  return [...notices]
+    .filter(([, state]) => state === undefined || isOpen(state))
+    .map(([id, state]) => `6: notice ${id} was acknowledged and is ${state ?? "nowhere"}`);
 }

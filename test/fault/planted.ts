@@ -100,6 +100,14 @@ export const plants: Readonly<Record<string, Plant>> = {
     },
     notice: /^3: request \S+ took effect and is on record as not-sent/,
   },
+  "an acknowledged notice that was lost": {
+    plant: (good) => notice(good, undefined),
+    notice: /^6: notice \S+ was acknowledged and is nowhere/,
+  },
+  "an acknowledged notice that did not end": {
+    plant: (good) => notice(good, "queued"),
+    notice: /^6: notice \S+ was acknowledged and is queued/,
+  },
   "an echo": { plant: (good) => ({ ...good, echoes: 1 }), notice: /^9: 1 writes/ },
   "a broken audit log": { plant: (good) => ({ ...good, auditProblem: "planted" }), notice: /^audit: planted/ },
   "a canary in a log": {
@@ -136,4 +144,10 @@ function last(good: Snapshot, one: Held, by: (version: Version) => Version): Sna
 /** The numbers that this side saw. */
 function seen(record: Held): readonly (string | undefined)[] {
   return [...new Set(record.versions.map((version) => version.values["mobile"]))];
+}
+
+function notice(good: Snapshot, state: string | undefined): Snapshot {
+  const [id] = good.notices.keys();
+  if (id === undefined) throw new Error("the run left no notice to plant a fault in");
+  return { ...good, notices: new Map([...good.notices, [id, state]]) };
 }

@@ -10,25 +10,25 @@ export interface Wanted {
   readonly withinMs: number;
 }
 
-/** True once every type was polled so often, false when that did not come about in time. */
+/**
+ * True once every type was polled so often, false when that did not come about in time. Polls are counted by their stamps,
+ * whose clocks may differ; the first new one may be of a poll that began before, so one more is waited for.
+ */
 export async function pollsDone(view: LedgerView, traffic: Traffic, wanted: Wanted): Promise<boolean> {
   const until = performance.now() + wanted.withinMs;
-  let counts = new Map<string, { readonly last: number; readonly times: number }>();
-  let since = Date.now();
+  let last = new Map(await view.polls());
+  let times = new Map<string, number>();
   let writes = traffic.writes.length;
   while (performance.now() < until) {
-    if (wanted.quiet && (traffic.writes.length !== writes || view.open().length > 0)) {
-      counts = new Map();
-      since = Date.now();
+    const polls = await view.polls();
+    for (const [name, at] of polls) if (last.get(name) !== at) times.set(name, (times.get(name) ?? 0) + 1);
+    last = new Map(polls);
+    if (wanted.quiet && (traffic.writes.length !== writes || (await view.open()).length > 0)) {
+      times = new Map();
       writes = traffic.writes.length;
-    }
-    const polls = view.polls();
-    for (const [name, at] of polls) {
-      const { last, times } = counts.get(name) ?? { last: since, times: 0 };
-      if (at > last) counts.set(name, { last: at, times: times + 1 });
-    }
-    if (polls.size > 0 && [...polls.keys()].every((name) => (counts.get(name)?.times ?? 0) >= wanted.times))
+    } else if (polls.size > 0 && [...polls.keys()].every((name) => (times.get(name) ?? 0) > wanted.times)) {
       return true;
+    }
     await delay(100);
   }
   return false;

@@ -34,6 +34,8 @@ export interface Snapshot {
   readonly unaudited: readonly string[];
   /** What the audit log says became of a request, by request id. */
   readonly outcomes: ReadonlyMap<string, string>;
+  /** The state in which the row of each acknowledged notice is, by webhook id; undefined = there is no such row. */
+  readonly notices: ReadonlyMap<string, string | undefined>;
   /** Writes that came after both sides had been quiet. */
   readonly echoes: number;
   /** Batches at the sink: webhook ids, and how often one came with other bytes. */
@@ -41,6 +43,8 @@ export interface Snapshot {
   readonly auditProblem: string | undefined;
   /** Places in which a canary was found. */
   readonly leaks: readonly string[];
+  /** What else the profile under test found wrong. */
+  readonly problems: readonly string[];
 }
 
 const linkSystem = "urn:sluice:link";

@@ -13,13 +13,19 @@ export const blockMs = leaseMs + 1_000;
 export const quick = {
   sluice: { retry: { base: "100ms", cap: "1s", maxAttempts: 50 }, lease: `${leaseMs}ms` },
   systems: Object.fromEntries(
-    ["crm", "ehr", "marketing"].map((system) => [
+    Object.entries({ crm: 5, ehr: 16, marketing: undefined }).map(([system, concurrency]) => [
       system,
-      { timeout: `${timeoutMs}ms`, visibleAfter: `${visibleAfterMs}ms` },
+      {
+        timeout: `${timeoutMs}ms`,
+        visibleAfter: `${visibleAfterMs}ms`,
+        // A process that was killed keeps its places for 4 s: some must be left for the others.
+        ...(concurrency !== undefined && { concurrency }),
+      },
     ]),
   ),
   channels: {
-    "crm-to-ehr": { pollEvery: "300ms" },
+    // Its users do in minutes what others do in a week; the brake has its own tests.
+    "crm-to-ehr": { pollEvery: "300ms", brake: { cancellations: { perHour: 1_000_000 } } },
     "ehr-to-crm": { pollEvery: "300ms" },
     "ehr-to-marketing": { pollEvery: "500ms" },
   },

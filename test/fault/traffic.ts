@@ -32,6 +32,11 @@ export interface Happened {
   readonly rows: readonly string[];
 }
 
+/** So long may the look-up of an audit entry take; the write that has no answer by then is not applied. */
+const lookUpMs = 600;
+/** A database that was killed is back by then. */
+const laterMs = 120_000;
+
 export class Traffic {
   /** Request ids of writes in the order of their arrival. */
   readonly writes: string[] = [];
@@ -42,10 +47,13 @@ export class Traffic {
   readonly #random: Prng;
   readonly #timeoutMs: number;
   readonly #slackMs: number;
+  /** Writes under way, since when, by request id. */
+  readonly #arrivals = new Map<string, number>();
   readonly #late = new Set<string>();
+  readonly #lookedUpLater: Promise<void>[] = [];
   readonly #usersOwn = new Set<string>();
 
-  /** @param timeoutMs The gateway's, on a request. @param slackMs How long after it a late write may still be applied. */
+  /** @param timeoutMs The gateway's, on a request. @param slackMs How long after it a write may still be applied. */
   constructor(view: LedgerView, random: Prng, timeoutMs: number, slackMs: number) {
     this.#view = view;
     this.#random = random;
@@ -65,21 +73,61 @@ export class Traffic {
     return this.#usersOwn.has(`${type}/${id}/${version}`);
   }
 
-  #arrived(request: SandboxRequest): Fault | undefined {
+  note(what: string, rows: readonly string[]): void {
+    this.happened.push({ what, at: Date.now(), rows });
+  }
+
+  /** Resolves when every look-up has its answer. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#lookedUpLater);
+  }
+
+  async #arrived(request: SandboxRequest): Promise<Fault | undefined> {
     const header = request.headers["x-request-id"];
     const id = typeof header === "string" ? header : "none";
     const isWrite = request.method !== "GET";
-    if (isWrite) {
-      this.writes.push(id);
-      if (!this.#view.hasAudit(`${id}.disclosure`)) this.unaudited.push(id);
-    }
+    // Drawn first: a look-up that takes its time does not change who meets which fault.
     const mishap = this.stormy ? this.#draw(rates[isWrite ? "write" : "read"]) : undefined;
+    if (isWrite) {
+      this.#arrivals.set(id, performance.now());
+      this.writes.push(id);
+      if (!(await this.#isOnRecord(id))) {
+        this.note("audit entry could not be looked up in time: write not answered", [rowOf(id)]);
+        return "timeout";
+      }
+    }
     if (mishap === undefined) return undefined;
     // A read belongs to a row too, but for polls, whose ids name none.
-    this.happened.push({ what: `${mishap} (${isWrite ? "write" : "read"})`, at: Date.now(), rows: [rowOf(id)] });
+    this.note(`${mishap} (${isWrite ? "write" : "read"})`, [rowOf(id)]);
     if (mishap !== "late") return mishap;
     this.#late.add(id);
     return undefined;
+  }
+
+  /** False: the database gave no answer; the entry is looked up as soon as it does. */
+  async #isOnRecord(id: string): Promise<boolean> {
+    const asked = this.#view.hasAudit(`${id}.disclosure`).catch(() => undefined);
+    const answer = await Promise.race([asked, delay(lookUpMs, undefined, { ref: false })]);
+    if (answer === undefined) this.#lookedUpLater.push(this.#lookUpLater(id));
+    else if (!answer) {
+      this.unaudited.push(id);
+      for (const ms of [5, 20, 100, 1000])
+        setTimeout(
+          () => void this.#view.hasAudit(`${id}.disclosure`).then((x) => console.error("DEBUG", id, Date.now(), ms, x)),
+          ms,
+        );
+    }
+    return answer !== undefined;
+  }
+
+  async #lookUpLater(id: string): Promise<void> {
+    for (const until = performance.now() + laterMs; performance.now() < until;) {
+      const answer = await this.#view.hasAudit(`${id}.disclosure`).catch(() => undefined);
+      if (answer === true) return;
+      if (answer === false) break;
+      await delay(100);
+    }
+    this.unaudited.push(id);
   }
 
   #draw(from: readonly (readonly [Mishap, number])[]): Mishap | undefined {
@@ -87,10 +135,10 @@ export class Traffic {
   }
 
   async #applying({ requestId = "" }: SandboxWrite): Promise<void> {
-    if (!this.#late.delete(requestId)) return;
-    const arrived = performance.now();
-    await delay(this.#timeoutMs + 20);
-    // A busy machine must not turn a late write into one that breaks the promise of `visibleAfter`.
+    const arrived = this.#arrivals.get(requestId) ?? performance.now();
+    this.#arrivals.delete(requestId);
+    if (this.#late.delete(requestId)) await delay(this.#timeoutMs + 20 - (performance.now() - arrived));
+    // A busy machine must not turn a write into one that breaks the promise of `visibleAfter`.
     if (performance.now() - arrived > this.#timeoutMs + this.#slackMs) throw new Error("too late to be applied");
   }
 }

@@ -4,6 +4,7 @@ import { auditContract } from "./audit-contract.ts";
 import { laneContract } from "./lane-contract.ts";
 import { ledgerContract } from "./ledger-contract.ts";
 import { linkContract } from "./link-contract.ts";
+import { manyWaitingContract } from "./many-waiting.ts";
 import { registerContract } from "./register-contract.ts";
 
 export interface OpenedStore {
@@ -35,5 +36,6 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     auditContract(store);
     linkContract(store);
     registerContract(store);
+    manyWaitingContract(store);
   });
 }

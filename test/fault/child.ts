@@ -1,30 +1,47 @@
-// The test's side of the gateway process: starts it, kills it, asks it to stand still, keeps what it writes to its log.
+// The test's side of one process of Sluice: starts it, kills it, stops it in its tracks, asks it to hold an exchange, keeps
+// what it writes to its log.
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { FromGateway, Stall, ToGateway } from "./gateway-process.ts";
+import type { FromProcess, Stall, ToProcess } from "./sluice-process.ts";
 
-const program = fileURLToPath(new URL("gateway-process.ts", import.meta.url));
+const program = fileURLToPath(new URL("sluice-process.ts", import.meta.url));
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const cache = fileURLToPath(new URL("../../node_modules/.cache/sluice/compiled", import.meta.url));
 
-export interface GatewayChild {
+export interface Child {
   /** Base address of its HTTP server. */
   readonly address: string;
+  /** Resolves with its exit code when it is gone; null: by a signal. */
+  readonly gone: Promise<number | null>;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
+  /** SIGSTOP and SIGCONT. */
+  suspend(): void;
+  resume(): void;
   /** Resolves with the exchange that stood still, once it goes on; undefined when the process died before. */
   stall(stall: Stall): Promise<{ readonly exchange: string } | undefined>;
-  /** Resolves with the exchange that has come to a point, where it stays; undefined when the process died before. */
+  /** Resolves with the exchange that has come to a point, where it stays until `goOn`; undefined when the process died before. */
   reach(point: Stall["point"]): Promise<string | undefined>;
+  goOn(): void;
   /** Asks for an orderly end; resolves with the exit code. */
   stop(): Promise<number | null>;
 }
 
-/** @param log File that its standard output and error are added to. */
-export async function startGateway(settings: string, log: string): Promise<GatewayChild> {
+/**
+ * Rejects when it ends before it is ready.
+ * @param log File that its standard output and error are added to. @param born Told the process at once, before it is ready.
+ */
+export async function startChild(
+  settings: string,
+  log: string,
+  born: (child: ChildProcess) => void = () => undefined,
+): Promise<Child> {
   const file = openSync(log, "a");
-  const child = spawn(process.execPath, [program, settings], { cwd: root, stdio: ["ignore", file, file, "ipc"] });
+  const env = { ...process.env, NODE_COMPILE_CACHE: cache };
+  const child = spawn(process.execPath, [program, settings], { cwd: root, env, stdio: ["ignore", file, file, "ipc"] });
   closeSync(file);
+  born(child);
   const endWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", endWithUs);
   const gone = new Promise<number | null>((resolve) =>
@@ -34,14 +51,16 @@ export async function startGateway(settings: string, log: string): Promise<Gatew
     }),
   );
   const ready = await Promise.race([heard(child, (one) => ("ready" in one ? one.ready : undefined)), gone]);
-  if (ready === null || typeof ready === "number")
-    throw new Error(`the gateway did not start (exit ${ready}); see ${log}`);
+  if (ready === null || typeof ready === "number") throw new Error(`Sluice did not start (exit ${ready}); see ${log}`);
   return {
     address: ready,
+    gone,
     async kill() {
       child.kill("SIGKILL");
       await gone;
     },
+    suspend: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
     async stall(stall) {
       const resumed = heard(child, (one) => ("resumed" in one ? { exchange: one.resumed } : undefined));
       send(child, { stall });
@@ -54,6 +73,9 @@ export async function startGateway(settings: string, log: string): Promise<Gatew
       const first = await Promise.race([stalled, gone]);
       return typeof first === "string" ? first : undefined;
     },
+    goOn: () => {
+      send(child, { goOn: true });
+    },
     stop() {
       send(child, { stop: true });
       return gone;
@@ -62,9 +84,9 @@ export async function startGateway(settings: string, log: string): Promise<Gatew
 }
 
 /** The first message of which `read` makes something. */
-function heard<T>(child: ChildProcess, read: (message: FromGateway) => T | undefined): Promise<T> {
+function heard<T>(child: ChildProcess, read: (message: FromProcess) => T | undefined): Promise<T> {
   return new Promise((resolve) => {
-    const listen = (message: FromGateway): void => {
+    const listen = (message: FromProcess): void => {
       const found = read(message);
       if (found === undefined) return;
       child.off("message", listen);
@@ -74,6 +96,7 @@ function heard<T>(child: ChildProcess, read: (message: FromGateway) => T | undef
   });
 }
 
-function send(child: ChildProcess, message: ToGateway): void {
-  if (child.connected) child.send(message);
+function send(child: ChildProcess, message: ToProcess): void {
+  // It may die in this instant.
+  if (child.connected) child.send(message, () => undefined);
 }
