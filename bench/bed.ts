@@ -104,7 +104,11 @@ export async function makeGround(patients: number): Promise<Ground> {
     const sluice = { ...settings.sluice, keys: { ...references, signing: [...references.signing] } };
     const overrides = { ...settings, sluice };
     const started = await practice.start({ keysDir, references, seed: 20_261_125, patients, overrides });
-    const opened = await openConfiguration("config", { overrides: started.overrides, env: { ...started.env } });
+    const opened = await openConfiguration("config", {
+      overrides: started.overrides,
+      env: { ...started.env },
+      quiet: true,
+    });
     return { place, keysDir, references, keys, practice, started, opened, undo };
   } catch (error) {
     await unwind(undo);

@@ -23,7 +23,7 @@ async function start(order: ProcessOrder): Promise<string> {
   running = await startProduction({
     role,
     places,
-    opened: await openConfiguration("config", { overrides, env }),
+    opened: await openConfiguration("config", { overrides, env, quiet: true }),
     keys: await loadKeys(references, { dir: keysDir, env: {} }),
     data,
     listen: "127.0.0.1:0",
