@@ -13,6 +13,7 @@ import {
 } from "../../../src/connector/sandbox.ts";
 import { capabilityStatement, outcomeAnswer } from "./answers.ts";
 import { Interactions } from "./interactions.ts";
+import { keysOf } from "./search.ts";
 import { SignIn, type SandboxClient } from "./sign-in.ts";
 import { ResourceStore, type Resource, type StoredResource } from "./store.ts";
 import { isKnownType } from "./validate.ts";
@@ -68,7 +69,7 @@ const knownTypes = ["Patient", "Appointment", "Consent"];
 
 export async function startFhirSandbox(options: FhirSandboxOptions = {}): Promise<FhirSandbox> {
   const now = options.now ?? (() => systemClock.now());
-  const store = new ResourceStore(now);
+  const store = new ResourceStore(now, keysOf);
   const signIn = new SignIn(options.clients ?? [], now);
   const requireAuth = options.requireAuth ?? (options.clients?.length ?? 0) > 0;
   const counts = { requests: 0, reads: 0, writes: 0, tokens: 0 };

@@ -52,7 +52,7 @@ export class Interactions {
     const { store, now } = this.#options;
     const query = request.url.searchParams;
     const count = Number(query.get("_count") ?? 20);
-    const versions = search(store.all(type), type, query);
+    const versions = search(store, type, query);
     if (!versions || !Number.isInteger(count) || count < 1) {
       return outcomeAnswer(400, "not-supported", undefined, `unsupported search ${request.url.search}`);
     }
@@ -98,7 +98,7 @@ export class Interactions {
   #judgeCreate(type: string, request: SandboxRequest): SandboxAnswer | undefined {
     const condition = request.headers["if-none-exist"];
     if (condition === undefined) return undefined;
-    const matches = search(this.#options.store.all(type), type, new URLSearchParams(String(condition)));
+    const matches = search(this.#options.store, type, new URLSearchParams(String(condition)));
     const [first, second] = matches ?? [];
     if (!matches) return outcomeAnswer(400, "not-supported", undefined, `unsupported condition ${String(condition)}`);
     if (second) return outcomeAnswer(412, "multiple-matches");

@@ -1,31 +1,45 @@
 // The sandbox EHR's search: the parameters it knows, each with its own matching; any other parameter is refused.
 import { isJsonObject, type Json, type JsonObject } from "../../../src/core/json.ts";
-import type { Version } from "./store.ts";
+import type { ResourceStore, Version } from "./store.ts";
 
-type Matcher = (version: Version, value: string) => boolean;
+/** Reads a parameter's value once, then answers for each resource. */
+type Matcher = (value: string) => (version: Version) => boolean;
 
 const shared: Readonly<Record<string, Matcher>> = {
-  _id: (version, value) => version.id === value,
-  _lastUpdated: (version, value) => matchesTime(version.changed, value),
-  identifier: (version, value) => list(version.resource["identifier"]).some((one) => matchesToken(one, value)),
+  _id: (value) => (version) => version.id === value,
+  _lastUpdated: (value) => timeMatcher(value, (version) => version.changed),
+  identifier: (value) => {
+    const matches = tokenMatcher(value);
+    return (version) => list(version.resource["identifier"]).some(matches);
+  },
 };
 
 const own: Readonly<Record<string, Readonly<Record<string, Matcher>>>> = {
   Patient: {
-    family: (version, value) => names(version).some((name) => begins(name["family"], value)),
-    given: (version, value) =>
-      names(version).some((name) => texts(name["given"]).some((given) => begins(given, value))),
-    birthdate: (version, value) => matchesTime(timeOf(version.resource["birthDate"]), value),
+    family: (value) => {
+      const matches = beginning(value);
+      return (version) => names(version).some((name) => matches(name["family"]));
+    },
+    given: (value) => {
+      const matches = beginning(value);
+      return (version) => names(version).some((name) => texts(name["given"]).some(matches));
+    },
+    birthdate: (value) => timeMatcher(value, (version) => timeOf(version.resource["birthDate"])),
   },
   Appointment: {
-    patient: (version, value) =>
-      list(version.resource["participant"]).some((one) => refersToPatient(one["actor"], value)),
-    status: (version, value) => version.resource["status"] === value,
-    date: (version, value) => matchesTime(timeOf(version.resource["start"]), value),
+    patient: (value) => {
+      const matches = patientMatcher(value);
+      return (version) => list(version.resource["participant"]).some((one) => matches(one["actor"]));
+    },
+    status: (value) => (version) => version.resource["status"] === value,
+    date: (value) => timeMatcher(value, (version) => timeOf(version.resource["start"])),
   },
   Consent: {
-    patient: (version, value) => refersToPatient(version.resource["patient"], value),
-    status: (version, value) => version.resource["status"] === value,
+    patient: (value) => {
+      const matches = patientMatcher(value);
+      return (version) => matches(version.resource["patient"]);
+    },
+    status: (value) => (version) => version.resource["status"] === value,
   },
 };
 
@@ -36,22 +50,40 @@ export function parametersOf(type: string): readonly string[] {
   return [...Object.keys(shared), ...Object.keys(own[type] ?? {})];
 }
 
+/** Under what the store lists a resource, so that the commonest searches need not look at all of a type. */
+export function keysOf({ resource }: Version): readonly string[] {
+  const values = list(resource["identifier"]).map((one) => one["value"]);
+  const birthDate = resource["birthDate"];
+  return [
+    ...new Set(values.flatMap((value) => (typeof value === "string" ? `identifier ${value}` : []))),
+    ...(typeof birthDate === "string" ? [`birthdate ${birthDate}`] : []),
+  ];
+}
+
+/** The key that every match of a parameter has; undefined when there is none such. */
+function keyOf(name: string, value: string): string | undefined {
+  if (splitUnescaped(value, ",").length > 1) return undefined;
+  if (name === "identifier") return `identifier ${splitUnescaped(value, "|").map(unescape).slice(0, 2).at(-1) ?? ""}`;
+  // A resource's birth date may be less precise than a day: it then stands for the first day of its span.
+  return name === "birthdate" && /^\d{4}-\d{2}-(?!01)\d{2}$/.test(value) ? `birthdate ${value}` : undefined;
+}
+
 /** The matches in the order asked for; undefined when a parameter or its value is not supported. */
-export function search(
-  versions: readonly Version[],
-  type: string,
-  query: URLSearchParams,
-): readonly Version[] | undefined {
-  let found = [...versions];
+export function search(store: ResourceStore, type: string, query: URLSearchParams): readonly Version[] | undefined {
+  const tests: ((version: Version) => boolean)[] = [];
+  let key: string | undefined;
   for (const [name, value] of query) {
     if (controls.has(name)) continue;
     const matcher = shared[name] ?? own[type]?.[name];
     if (!matcher || value === "" || !isProperValue(name, value)) return undefined;
-    const options = splitUnescaped(value, ",");
-    found = found.filter((version) => options.some((option) => matcher(version, option)));
+    const options = splitUnescaped(value, ",").map(matcher);
+    tests.push((version) => options.some((matches) => matches(version)));
+    key ??= keyOf(name, value);
   }
   const sort = query.get("_sort");
   if (sort !== null && sort !== "_lastUpdated" && sort !== "-_lastUpdated") return undefined;
+  const candidates = key === undefined ? store.all(type) : store.keyed(type, key);
+  const found = candidates.filter((version) => tests.every((matches) => matches(version)));
   found.sort((left, right) => left.changed - right.changed);
   return sort === "-_lastUpdated" ? found.reverse() : found;
 }
@@ -73,14 +105,19 @@ function span(value: string): { prefix: string; from: number; to: number } | und
   return { prefix: parts[1] ?? "eq", from, to: from + length };
 }
 
-function matchesTime(time: number | undefined, value: string): boolean {
+function timeMatcher(value: string, timeIn: (version: Version) => number | undefined): (version: Version) => boolean {
   const wanted = span(value);
-  if (!wanted || time === undefined) return false;
-  if (wanted.prefix === "ge") return time >= wanted.from;
-  if (wanted.prefix === "gt") return time >= wanted.to;
-  if (wanted.prefix === "le") return time < wanted.to;
-  if (wanted.prefix === "lt") return time < wanted.from;
-  return time >= wanted.from && time < wanted.to;
+  if (!wanted) return () => false;
+  const { prefix, from, to } = wanted;
+  return (version) => {
+    const time = timeIn(version);
+    if (time === undefined) return false;
+    if (prefix === "ge") return time >= from;
+    if (prefix === "gt") return time >= to;
+    if (prefix === "le") return time < to;
+    if (prefix === "lt") return time < from;
+    return time >= from && time < to;
+  };
 }
 
 function timeOf(value: Json | undefined): number | undefined {
@@ -89,21 +126,22 @@ function timeOf(value: Json | undefined): number | undefined {
 }
 
 /** `system|value`, `|value` (no system), `value` (any system). */
-function matchesToken(identifier: JsonObject, text: string): boolean {
+function tokenMatcher(text: string): (identifier: JsonObject) => boolean {
   const [first = "", second] = splitUnescaped(text, "|").map(unescape);
-  if (second === undefined) return identifier["value"] === first;
+  if (second === undefined) return (identifier) => identifier["value"] === first;
   const system = first === "" ? undefined : first;
-  return identifier["system"] === system && identifier["value"] === second;
+  return (identifier) => identifier["system"] === system && identifier["value"] === second;
 }
 
-function refersToPatient(reference: Json | undefined, value: string): boolean {
-  const text = isJsonObject(reference) ? reference["reference"] : undefined;
-  return text === (value.startsWith("Patient/") ? value : `Patient/${value}`);
+function patientMatcher(value: string): (reference: Json | undefined) => boolean {
+  const wanted = value.startsWith("Patient/") ? value : `Patient/${value}`;
+  return (reference) => (isJsonObject(reference) ? reference["reference"] : undefined) === wanted;
 }
 
 /** FHIR string search: begins with, letter case and accents apart. */
-function begins(value: Json | undefined, wanted: string): boolean {
-  return typeof value === "string" && bare(value).startsWith(bare(unescape(wanted)));
+function beginning(value: string): (text: Json | undefined) => boolean {
+  const wanted = bare(unescape(value));
+  return (text) => typeof text === "string" && bare(text).startsWith(wanted);
 }
 
 function bare(text: string): string {

@@ -18,11 +18,18 @@ export interface Version {
 
 export class ResourceStore {
   readonly #now: () => number;
+  readonly #keysOf: (version: Version) => readonly string[];
   readonly #versions = new Map<string, Version[]>();
+  /** By type and id. */
+  readonly #newest = new Map<string, Map<string, Version>>();
+  /** By type and search key. */
+  readonly #keyed = new Map<string, Map<string, Version>>();
   #ids = 0;
 
-  constructor(now: () => number) {
+  /** @param keysOf By what the newest version of a resource can be found without looking at all of its type. */
+  constructor(now: () => number, keysOf: (version: Version) => readonly string[] = () => []) {
     this.#now = now;
+    this.#keysOf = keysOf;
   }
 
   newId(): string {
@@ -40,11 +47,18 @@ export class ResourceStore {
   }
 
   remove(type: string, id: string): void {
+    this.#unlist(type, id);
+    this.#newest.get(type)?.delete(id);
     this.#versions.delete(`${type}/${id}`);
   }
 
   all(type: string): readonly Version[] {
-    return [...this.#versions.values()].flatMap((list) => list.at(-1) ?? []).filter((one) => one.type === type);
+    return [...(this.#newest.get(type)?.values() ?? [])];
+  }
+
+  /** Those of `all` that have the key. */
+  keyed(type: string, key: string): readonly Version[] {
+    return [...(this.#keyed.get(`${type} ${key}`)?.values() ?? [])];
   }
 
   /** Stores a new version; `id` and `meta` are the server's, the rest is kept as given. `agoMs` dates it back. */
@@ -60,6 +74,21 @@ export class ResourceStore {
     };
     const made = { type, id, version, changed, resource: structuredClone({ ...resource, id, meta }) };
     this.#versions.set(`${type}/${id}`, [...list, made]);
+    this.#unlist(type, id);
+    mapIn(this.#newest, type).set(id, made);
+    for (const key of this.#keysOf(made)) mapIn(this.#keyed, `${type} ${key}`).set(id, made);
     return made;
   }
+
+  /** Takes the newest version out of the lists by key. */
+  #unlist(type: string, id: string): void {
+    const version = this.#newest.get(type)?.get(id);
+    for (const key of version ? this.#keysOf(version) : []) this.#keyed.get(`${type} ${key}`)?.delete(id);
+  }
+}
+
+function mapIn(maps: Map<string, Map<string, Version>>, key: string): Map<string, Version> {
+  const made = maps.get(key) ?? new Map<string, Version>();
+  maps.set(key, made);
+  return made;
 }

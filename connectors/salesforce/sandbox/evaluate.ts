@@ -38,13 +38,13 @@ function compile(condition: Condition, object: SandboxObject): (record: Fields) 
     return condition.op === "and" ? (r) => parts.every((part) => part(r)) : (r) => parts.some((part) => part(r));
   }
   const field = fieldOf(object, condition.field);
-  const wanted = wantedValue(field, condition.literal);
+  const wanted = sortable(field, wantedValue(field, condition.literal));
   const holds = operators[condition.operator];
   return (record) => {
-    const value = record[field.name] ?? null;
+    const value = sortable(field, record[field.name] ?? null);
     if (wanted === null || value === null)
       return condition.operator === "=" ? wanted === value : condition.operator === "!=" && wanted !== value;
-    return holds(compare(field, value, wanted));
+    return holds(value < wanted ? -1 : value > wanted ? 1 : 0);
   };
 }
 
