@@ -53,7 +53,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   "values out of order": {
     plant: (good) => {
-      const one = pick(good, "ehr", "person", (record) => seen(record).length > 2);
+      const one = pick(good, "ehr", "person", (record) => seen(record).length > 1);
       return change(good, one, (record) => ({ ...record, versions: [record.versions.at(-1)!, ...record.versions] }));
     },
     notice: /^10: mobile of person \S+: ehr saw/,

@@ -109,14 +109,7 @@ export class Traffic {
     const asked = this.#view.hasAudit(`${id}.disclosure`).catch(() => undefined);
     const answer = await Promise.race([asked, delay(lookUpMs, undefined, { ref: false })]);
     if (answer === undefined) this.#lookedUpLater.push(this.#lookUpLater(id));
-    else if (!answer) {
-      this.unaudited.push(id);
-      for (const ms of [5, 20, 100, 1000])
-        setTimeout(
-          () => void this.#view.hasAudit(`${id}.disclosure`).then((x) => console.error("DEBUG", id, Date.now(), ms, x)),
-          ms,
-        );
-    }
+    else if (!answer) this.unaudited.push(id);
     return answer !== undefined;
   }
 
