@@ -37,10 +37,22 @@ async function examine(place: Place): Promise<readonly Finding[]> {
   findings.push(...found.findings);
   if (opened && keys)
     for (const system of opened.configuration.systems.values()) findings.push(...(await reach(system, opened, keys)));
-  const deployment = await attempt("profile", findings, () => readDeployment(place.config), ({ profile }) => profile);
+  const deployment = await attempt(
+    "profile",
+    findings,
+    () => readDeployment(place.config),
+    ({ profile }) => profile,
+  );
   if (!deployment) return findings;
   const { usable, atWork } = await backends(place, deployment, findings);
-  const store = usable && (await attempt("ledger", findings, () => look(place, deployment), () => "opens"));
+  const store =
+    usable &&
+    (await attempt(
+      "ledger",
+      findings,
+      () => look(place, deployment),
+      () => "opens",
+    ));
   if (!store) return findings;
   try {
     return [...findings, ...(await storeFindings({ store, opened, keys, atWork }))];
@@ -70,9 +82,13 @@ interface Backends {
 }
 
 async function backends(place: Place, deployment: Deployment, findings: Finding[]): Promise<Backends> {
-  if (deployment.profile === "production") return { usable: await production(place, deployment, findings), atWork: true };
+  if (deployment.profile === "production")
+    return { usable: await production(place, deployment, findings), atWork: true };
   findings.push(dataDirectory(place.data));
-  return { usable: await embedded(place, findings), atWork: hasLedger(place.data) && whoRuns(place.data) !== undefined };
+  return {
+    usable: await embedded(place, findings),
+    atWork: hasLedger(place.data) && whoRuns(place.data) !== undefined,
+  };
 }
 
 async function embedded({ data }: Place, findings: Finding[]): Promise<boolean> {

@@ -102,6 +102,13 @@ program
   .action(action(async (options) => (await import("./activate.ts")).activate(options)));
 
 program
+  .command("migrate")
+  .description("move the deployment of --data to the production profile; can be run again until it is complete")
+  .addOption(new Option("--to <profile>", "where to").choices(["production"]).makeOptionMandatory())
+  .option("--json", "as data")
+  .action(action(async (options) => (await import("./migrate.ts")).migrate(options)));
+
+program
   .command("explain")
   .description("dry run of one record: each gate with its rule, what would leave, what would be written")
   .requiredOption("--channel <id>", "channel")

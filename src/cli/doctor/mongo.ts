@@ -41,7 +41,8 @@ function durability({ topology, members, writeConcern }: MongoFacts): readonly F
 }
 
 function schema({ schema: { stored, known }, missingIndexes }: MongoFacts): readonly Finding[] {
-  if (stored === 0) return [warning("ledger", "the database is empty", "`npx sluice activate`, or `migrate` (docs/migrate.md)")];
+  if (stored === 0)
+    return [warning("ledger", "the database is empty", "`npx sluice activate`, or `migrate` (docs/migrate.md)")];
   if (stored > known) {
     const fix = "run the version of Sluice that wrote it";
     return [problem("ledger", `the documents have version ${stored}, this Sluice knows ${known}`, fix)];

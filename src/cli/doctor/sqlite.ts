@@ -13,7 +13,13 @@ export function sqliteFindings(facts: SqliteFacts): readonly Finding[] {
     ok(check, `whole, ${megabytes(facts.bytes)}, SQLite ${facts.version}, tables of version ${facts.schema}`),
     ...(facts.journalMode === "wal"
       ? []
-      : [problem(check, `the journal mode is ${facts.journalMode}, not wal`, "put --data on a local disk, no network share")]),
+      : [
+          problem(
+            check,
+            `the journal mode is ${facts.journalMode}, not wal`,
+            "put --data on a local disk, no network share",
+          ),
+        ]),
     ...(facts.synchronous ? [] : [problem(check, "commits are not flushed to the disk", "use the SQLite of Node 24")]),
   ];
 }

@@ -5,7 +5,7 @@ import { instant, systemClock } from "../../core/clock.ts";
 import type { Keys } from "../../core/configuration.ts";
 import type { Opened } from "../../embedded.ts";
 import { stoppedChannels } from "../../exchange/brake/decide.ts";
-import { readBudget, registerPrefix, shutUntil } from "../../exchange/governor/budget.ts";
+import { reportOn } from "../../exchange/governor/report.ts";
 import { compareKeys } from "../../exchange/key-check.ts";
 import type { MirroredStore } from "../../exchange/ports.ts";
 import { verdict, verifyStore } from "../audit.ts";
@@ -48,7 +48,7 @@ async function audit(store: MirroredStore): Promise<readonly Finding[]> {
   const whole = result.ok
     ? ok("audit log", text)
     : problem("audit log", text, "keep the data as it is, tell the privacy officer, compare with the last back-up");
-  if (existsSync(store.mirrorPath)) return [whole];
+  if (result.entries === 0 || existsSync(store.mirrorPath)) return [whole];
   const fix = "a running process writes it within a second of the first entry; else restore it from the back-up";
   return [whole, warning("audit mirror", `there is none at ${store.mirrorPath}`, fix)];
 }
@@ -61,20 +61,17 @@ async function active({ versions }: MirroredStore, opened: Opened | undefined): 
   return [warning(check, "config/ differs from what is active", "`npx sluice activate`, then restart")];
 }
 
-async function systems({ systems, registers }: MirroredStore, opened: Opened | undefined): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for (const id of opened?.configuration.systems.keys() ?? []) {
-    const check = `system ${id}`;
-    const { paused } = await systems.get(id);
-    if (paused) findings.push(problem(check, `paused: ${paused.cause}`, paused.fix));
-    const now = systemClock.now();
-    const budget = await registers.get(`${registerPrefix}${id}`);
-    const shut = shutUntil(readBudget(budget?.value), now);
-    if (shut === 0) continue;
-    const text = `shut until ${instant(shut)}: it failed, or asked us to wait`;
-    findings.push(warning(check, text, "nothing: it is tried again by itself; `npx sluice systems` tells more"));
-  }
-  return findings;
+async function systems(store: MirroredStore, opened: Opened | undefined): Promise<readonly Finding[]> {
+  const reports = opened ? await reportOn(store, opened.configuration, systemClock.now()) : [];
+  return reports.flatMap(({ system, paused, state, until, failures, todo }) => {
+    if (todo === undefined) return [];
+    const check = `system ${system}`;
+    if (paused) return [problem(check, `paused since ${instant(paused.since)}: ${paused.cause}`, todo)];
+    if (state === "called") return [problem(check, "another identity is bound than its file says", todo)];
+    const since = failures > 0 ? `, after ${failures} failures one after the other` : "";
+    const text = `nothing is sent to it: ${state}${until > 0 ? ` until ${instant(until)}` : ""}${since}`;
+    return [state === "unreadable" ? problem(check, text, todo) : warning(check, text, todo)];
+  });
 }
 
 async function brakes(store: MirroredStore): Promise<readonly Finding[]> {
@@ -92,7 +89,9 @@ async function unattended({ store, opened, atWork }: Examined): Promise<readonly
   const lanes = due.length === 100 ? "100 or more" : String(due.length);
   const text = `${lanes} lanes have had work to do for two minutes and more, and nobody takes it`;
   if (!atWork) return [ok("work", `${text}: no gateway runs`)];
-  return [warning("work", text, "see that a worker runs with the active configuration and is not stopped or overloaded")];
+  return [
+    warning("work", text, "see that a worker runs with the active configuration and is not stopped or overloaded"),
+  ];
 }
 
 /** Channels that do not run at the moment, for a reason that is another finding. */

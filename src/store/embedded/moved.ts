@@ -59,6 +59,7 @@ function parse(content: string): Moved | undefined {
   } catch {
     return undefined;
   }
-  if (!isJsonObject(value) || typeof value["database"] !== "string" || typeof value["at"] !== "string") return undefined;
+  if (!isJsonObject(value) || typeof value["database"] !== "string" || typeof value["at"] !== "string")
+    return undefined;
   return { database: value["database"], at: value["at"] };
 }

@@ -40,7 +40,11 @@ export interface Sides {
 }
 
 /** @param done Told how many documents more are there. */
-export async function copyPart(part: Part, { from, to, size }: Sides, done: (documents: number) => void): Promise<void> {
+export async function copyPart(
+  part: Part,
+  { from, to, size }: Sides,
+  done: (documents: number) => void,
+): Promise<void> {
   for (const rows of from.pages(part.sql, size)) {
     await copyPage(part.collection, await part.documents(rows, to), to);
     done(rows.length);

@@ -15,6 +15,7 @@ import { cursorKind, registerKind, systemKind } from "../mongo/registers.ts";
 import { blobKind, personKeyKind, pseudonymKey, pseudonymKind } from "../mongo/sealed.ts";
 import { activationId, activationKind, configurationKind, decidedKind } from "../mongo/versions.ts";
 import { part, type Part } from "./copy.ts";
+import { ledgerParts } from "./ledger-parts.ts";
 
 /** Of a document that is moved by compare-and-swap from now on. */
 const firstRev = 1;
@@ -92,7 +93,13 @@ const systems = part(systemKind, "SELECT * FROM systems", (row) => {
 
 /** Moved under fence 0: each hold of its lane has a higher one. */
 const cursors = part(cursorKind, "SELECT name, value, good_at FROM cursors", (row) => {
-  return { _id: text(row, "name"), rev: firstRev, value: text(row, "value"), goodAt: integer(row, "good_at"), fence: 0 };
+  return {
+    _id: text(row, "name"),
+    rev: firstRev,
+    value: text(row, "value"),
+    goodAt: integer(row, "good_at"),
+    fence: 0,
+  };
 });
 
 const blobs = part(blobKind, "SELECT id, sealed FROM blobs", (row) => {
@@ -136,7 +143,13 @@ const batches = part(batchKind, "SELECT n, batch, prev, hash, entries FROM audit
   if (!Array.isArray(entries) || !entries.every(isEntry)) {
     throw new SluiceError("audit-broken", `the entries of batch ${integer(row, "n")} are malformed`);
   }
-  return { _id: integer(row, "n"), batch: text(row, "batch"), prev: text(row, "prev"), hash: text(row, "hash"), entries };
+  return {
+    _id: integer(row, "n"),
+    batch: text(row, "batch"),
+    prev: text(row, "prev"),
+    hash: text(row, "hash"),
+    entries,
+  };
 });
 
 /** Behind the batches: it may lag, never lead. */
@@ -161,6 +174,7 @@ export const parts: readonly Part[] = [
   records,
   history,
   links,
+  ...ledgerParts,
   changes,
   changesMark,
 ];

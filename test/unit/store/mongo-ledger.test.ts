@@ -38,7 +38,7 @@ describe("the ledger on MongoDB", function () {
       .model(laneKind)
       .find({ free: true, due: { $lte: systemClock.now() } })
       .lean();
-    return found.map((lane) => String(lane._id));
+    return found.map((lane) => lane._id);
   }
 
   async function loseHint(lane: string): Promise<void> {
