@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import type { ProductionPlaces } from "../../src/settings/deployment.ts";
 import { verifyStore } from "../../src/cli/audit.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { decide } from "../../src/exchange/brake/decide.ts";
 import { contactOf, optOut, patientOf } from "./persons.ts";
-import { until } from "./practice-run.ts";
+import { textOf, until } from "./practice-run.ts";
 import { ProductionRun, productionServers, type StartedProcess } from "./production-run.ts";
 
 describe("the production profile", function () {
@@ -139,6 +141,59 @@ describe("the production profile", function () {
       await run.activate();
       run.sandboxes.ehr.put(patientOf(1));
       await until("the contact", () => run.sandboxes.crm.records("Contact").size === 1);
+    });
+  });
+
+  describe("a data loader blanks a field of everybody (E4)", () => {
+    const limit = 4;
+    const persons = 16;
+    const limits = { perHour: limit, factor: 1 };
+    const overrides = { channels: { "crm-to-ehr": { brake: { clears: limits, identity: limits } } } };
+    let workers: StartedProcess[];
+    let contacts: string[];
+
+    const mobiles = (): number =>
+      run.sandboxes.ehr.all("Patient").filter((one) => textOf(one["telecom"]).includes('"mobile"')).length;
+    const edits = (n: number, fields: Readonly<Record<string, unknown>>): void => {
+      run.sandboxes.crm.edit("Contact", contacts[n] ?? "", fields);
+    };
+
+    beforeEach(async () => {
+      run = await ProductionRun.prepare(servers, overrides);
+      contacts = [];
+      for (let n = 0; n < persons; n += 1) {
+        run.sandboxes.ehr.put(patientOf(n));
+        contacts.push(run.sandboxes.crm.put("Contact", contactOf(n)));
+      }
+      workers = [await run.start("worker"), await run.start("worker", { ahead: 2_000 }), await run.start("worker")];
+      const linked = async (id: string): Promise<boolean> =>
+        (await run.store.links.pairOf({ system: "crm", type: "Contact", id }, "ehr")) !== undefined;
+      await until("everybody to be linked", async () => (await Promise.all(contacts.map(linked))).every(Boolean));
+      await run.drained();
+    });
+
+    it("all workers together let no more through than the limit; applied, the rest goes", async () => {
+      for (let n = 0; n < persons; n += 1) edits(n, { MobilePhone: null });
+      await until("the brake everywhere", () => workers.every((one) => one.gateway.brakes.has("crm-to-ehr")));
+      await until("every notice", async () => (await run.rows({ channel: "crm-to-ehr" })).length >= 2 * persons);
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      const left = mobiles();
+      assert.ok(left >= persons - limit, `${persons - left} were cleared`);
+      const stops = workers.flatMap((one) => one.logged.filter((line) => textOf(line["msg"]).includes("brake")));
+      assert.equal(stops.length, 1, "one process stops the channel");
+      const now = systemClock.now();
+      const decision = { channel: "crm-to-ehr", choice: "apply", actor: "operator:test", reason: "it is right", now };
+      await decide(run.store, decision as Parameters<typeof decide>[1]);
+      await until("the rest", () => mobiles() === 0);
+    });
+
+    it("below the limit nobody is asked", async () => {
+      for (let n = 0; n < limit; n += 1) edits(n, { MobilePhone: null });
+      await until("the clears", () => mobiles() === persons - limit);
+      assert.equal(
+        workers.some((one) => one.gateway.brakes.has("crm-to-ehr")),
+        false,
+      );
     });
   });
 

@@ -51,7 +51,8 @@ export async function startChild(
     }),
   );
   const ready = await Promise.race([heard(child, (one) => ("ready" in one ? one.ready : undefined)), gone]);
-  if (ready === null || typeof ready === "number") throw new Error(`Sluice did not start (exit ${ready}); see ${log}`);
+  if (typeof ready !== "string") throw new Error(`Sluice did not start (exit ${ready}); see ${log}`);
+  let waits = new AbortController();
   return {
     address: ready,
     gone,
@@ -68,12 +69,14 @@ export async function startChild(
       return typeof first === "object" && first !== null ? first : undefined;
     },
     async reach(point) {
-      const stalled = heard(child, (one) => ("stalled" in one ? one.stalled : undefined));
+      const stalled = heard(child, (one) => ("stalled" in one ? one.stalled : undefined), waits.signal);
       send(child, { stall: { how: "hold", point, ms: 3_600_000 } });
       const first = await Promise.race([stalled, gone]);
       return typeof first === "string" ? first : undefined;
     },
     goOn: () => {
+      waits.abort();
+      waits = new AbortController();
       send(child, { goOn: true });
     },
     stop() {
@@ -83,16 +86,25 @@ export async function startChild(
   };
 }
 
-/** The first message of which `read` makes something. */
-function heard<T>(child: ChildProcess, read: (message: FromProcess) => T | undefined): Promise<T> {
+/** The first message of which `read` makes something; undefined once that is not waited for any more. */
+function heard<T>(
+  child: ChildProcess,
+  read: (message: FromProcess) => T | undefined,
+  waits?: AbortSignal,
+): Promise<T | undefined> {
   return new Promise((resolve) => {
-    const listen = (message: FromProcess): void => {
-      const found = read(message);
-      if (found === undefined) return;
+    const end = (found: T | undefined): void => {
       child.off("message", listen);
+      waits?.removeEventListener("abort", giveUp);
       resolve(found);
     };
+    const listen = (message: FromProcess): void => {
+      const found = read(message);
+      if (found !== undefined) end(found);
+    };
+    const giveUp = (): void => end(undefined);
     child.on("message", listen);
+    waits?.addEventListener("abort", giveUp);
   });
 }
 
