@@ -18,7 +18,7 @@ export async function examineMongo({ mongodb, prefix }: ProductionPlaces): Promi
   return examineDatabase({ uri: mongodb, database: prefix });
 }
 
-export async function examineRedis({ redis, redisCa }: ProductionPlaces): Promise<RedisFacts> {
+export async function examineRedis({ redis, redisTls }: ProductionPlaces): Promise<RedisFacts> {
   const examine = await import("./queue/examine.ts");
-  return examine.examineRedis({ url: redis, ...(redisCa !== undefined && { ca: redisCa }) });
+  return examine.examineRedis({ url: redis, ...redisTls });
 }

@@ -165,6 +165,7 @@ export function buildGateway(parts: GatewayParts): BuiltGateway {
     identities: new Identities(store.systems),
     governors,
     hot: new HotReads(store.changes, clock, parts.shared ? sharedMaxAgeMs : Infinity, reload),
+    isCurrent: () => !worker.superseded,
     clockToleranceMs: parts.shared ? sharedClockToleranceMs : 0,
     system: openSystem,
     ...(parts.trace && { trace: parts.trace }),

@@ -48,8 +48,11 @@ export async function startProduction(options: ProductionOptions): Promise<Runni
     undo.push(() => store.close());
     const queue =
       options.parts?.queue ??
-      (await BullQueue.open(redisConnection(places.redis, { prefix: places.prefix }), {
+      (await BullQueue.open(redisConnection(places.redis, { prefix: places.prefix, ...places.redisTls }), {
         idKey: keys.id,
+        warn: (warning) => {
+          log.warn(warning);
+        },
         report: (error) => {
           log.warn({ error }, "queue error; the sweep goes on");
         },

@@ -17,7 +17,9 @@ export async function activate(options: Place & { readonly reason?: string }): P
       const reason = options.reason ?? "by command";
       await putOnRecord(store, { actor: operator(), action: "activate", reason, configuration: hash });
       await store.versions.activate(hash, opened.document, systemClock.now(), reason);
-      tell("activated; restart a gateway that is running to let it take new work");
+      tell(
+        "activated; a running process takes new work only with these files: restart those that began with other ones",
+      );
     }
     print(hash);
     return exitCodes.done;

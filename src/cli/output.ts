@@ -38,6 +38,7 @@ const unreachable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "system-timeout",
   "system-busy",
   "store-unavailable",
+  "queue-unavailable",
 ]);
 const usage: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["config-invalid", "usage-wrong", "key-missing"]);
 

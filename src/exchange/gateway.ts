@@ -54,6 +54,8 @@ export interface Gateway {
   readonly identities: Identities;
   readonly governors: Governors;
   readonly hot: HotReads;
+  /** Synchronous, for the instant of sending: false once another configuration was activated. */
+  readonly isCurrent: () => boolean;
   /** How far the clocks of the processes that share the store may be apart, milliseconds; 0 = there is one process. */
   readonly clockToleranceMs: number;
   /** Throws `config-invalid` for an unknown system. */

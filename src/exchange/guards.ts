@@ -62,7 +62,7 @@ export function sendingGuard(run: Run, stillPermitted: () => boolean): RequestGu
       if (!run.gateway.hot.isFresh()) {
         throw new SluiceError("not-sent", "it could not be seen lately whether anything changed after it was judged");
       }
-      if (!stillPermitted()) {
+      if (!run.gateway.isCurrent() || !stillPermitted()) {
         throw new SluiceError("not-sent", "a consent, an agreement or the configuration changed after it was judged");
       }
       writes += 1;

@@ -68,7 +68,7 @@ async function pollPages(gateway: Gateway, lane: HeldLane, system: string, type:
     const { cursor, since = now } = positionOf(before?.value);
     await lane.need(timeoutMs);
     const page = await readPage(gateway, lane, system, type, cursor);
-    if (type === "Consent") await keepConsents(gateway, page.records);
+    if (type === "Consent") await keepConsents(gateway, lane, page.records);
     else await acceptRecords(gateway, name, page.records);
     // A sweep that was interrupted and goes on now has its first pages from then: it is as old as its beginning.
     const value = JSON.stringify(page.more ? { cursor: page.cursor, since } : { cursor: page.cursor });
@@ -143,8 +143,10 @@ async function acceptRecords(gateway: Gateway, poll: string, records: readonly S
   await Promise.all(seen.map((observe) => observe()));
 }
 
-async function keepConsents(gateway: Gateway, records: readonly SourceRecord[]): Promise<void> {
+/** Never without the lane: whoever has it now may have stored newer versions, which what was read here must not replace. */
+async function keepConsents(gateway: Gateway, lane: HeldLane, records: readonly SourceRecord[]): Promise<void> {
   for (const record of records) {
+    await lane.need(gateway.active.configuration.leaseMs / 2);
     const resource = contentOf(record);
     const named = isJsonObject(resource["patient"]) ? parseReference(resource["patient"]["reference"]) : undefined;
     const { system, id } = record.ref;

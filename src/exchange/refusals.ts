@@ -41,6 +41,11 @@ export class Refusals {
         return entryFor(this.#gateway, `refusals.${newId(this.#gateway.random)}`, header, undefined, undefined);
       }),
     );
-    await this.#gateway.store.audit.append(entries);
+    try {
+      await this.#gateway.store.audit.append(entries);
+    } catch (error) {
+      for (const [reason, count] of counts) this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + count);
+      throw error;
+    }
   }
 }

@@ -16,7 +16,14 @@ export class Woken {
 
   /** To be called before the queue is: the lane may run before the queue has answered. */
   mark(lane: string): void {
-    this.#since.set(lane, this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    this.#since.delete(lane);
+    this.#since.set(lane, now);
+    // Others may have run it: what is old is forgotten, oldest first.
+    for (const [oldest, since] of this.#since) {
+      if (now - since < lostMs) break;
+      this.#since.delete(oldest);
+    }
   }
 
   /** It runs, or it could not be woken. */

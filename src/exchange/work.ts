@@ -27,6 +27,7 @@ export class Worker {
   /** Lanes taken from a stalled holder, until the queue lets a wake-up of them through again. */
   readonly #overtaken = new Set<string>();
   #takesNewWork = true;
+  #superseded = false;
   #stopped = false;
 
   constructor(gateway: Gateway) {
@@ -120,7 +121,8 @@ export class Worker {
     if (!this.#takesNewWork) return;
     const again = await this.#dueAfterOvertaking();
     const stalled = await this.#stalled();
-    for (const lane of stalled) this.#overtaken.add(lane);
+    // A poll's lane is never woken.
+    for (const lane of stalled) if (!lane.startsWith("poll:")) this.#overtaken.add(lane);
     await Promise.all([...again, ...stalled].map((lane) => this.run(lane)));
   }
 
@@ -135,8 +137,14 @@ export class Worker {
     return this.#takesNewWork;
   }
 
+  /** Another configuration is current: what was judged under this one may not be sent any more. */
+  get superseded(): boolean {
+    return this.#superseded;
+  }
+
   #turn(current: boolean): void {
     this.#takesNewWork = current;
+    this.#superseded = !current;
     const { log, active } = this.#gateway;
     if (current) log.info({ configuration: active.configuration.hash }, "this configuration is current: work goes on");
     else

@@ -4,8 +4,15 @@ import { systemClock, type Clock } from "../core/clock.ts";
 import { asSluiceError, SluiceError } from "../core/errors.ts";
 import { hmacId } from "../core/ids.ts";
 import type { Queue, QueueStats } from "../exchange/ports.ts";
-import { unavailable, wakeOptions, type JobQueue, type OpenConnection, type QueueConnection } from "./connection.ts";
-import { Consumer } from "./consumer.ts";
+import {
+  isLostJob,
+  unavailable,
+  wakeOptions,
+  type JobQueue,
+  type OpenConnection,
+  type QueueConnection,
+} from "./connection.ts";
+import { Consumer, goodbyeMs, settledWithin } from "./consumer.ts";
 
 export interface BullQueueOptions {
   /** The deployment's id key: deduplication ids are HMACs under it. */
@@ -13,6 +20,8 @@ export interface BullQueueOptions {
   readonly clock?: Clock;
   /** Told about errors that reject nobody's call: of a run, and of the back end (once until it works again). */
   readonly report?: (error: SluiceError) => void;
+  /** Told at the start what works, but not as it should. */
+  readonly warn?: (warning: string) => void;
   /** Seconds until an idle worker looks again by itself; default 5. */
   readonly idlePollSeconds?: number;
 }
@@ -52,6 +61,7 @@ export class BullQueue implements Queue {
   static async open(open: OpenConnection, options: BullQueueOptions): Promise<BullQueue> {
     const queue = new BullQueue(await open(), options);
     await queue.#lanes.waitUntilReady();
+    for (const warning of queue.#connection.warnings) options.warn?.(warning);
     return queue;
   }
 
@@ -109,13 +119,13 @@ export class BullQueue implements Queue {
   };
 
   /** A lost server makes an error a reconnection attempt; its texts name hosts. */
-  readonly #backEndFailed = (): void => {
-    if (this.#failing || this.#closing) return;
+  readonly #backEndFailed = (error: Error): void => {
+    if (this.#failing || this.#closing || isLostJob(error)) return;
     this.#failing = true;
     this.#report(unavailable(this.backend, "nothing is lost: what is due is woken when the queue is back"));
   };
 
-  /** Takes no new job, waits for those that run, then lets go of the back end. */
+  /** Takes no new job, waits for those that run, then lets go of the back end; for one that is away it waits some seconds. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -124,7 +134,7 @@ export class BullQueue implements Queue {
   async #close(): Promise<void> {
     await this.#connection.leave();
     await this.#consumer?.close();
-    await this.#lanes.close();
+    await settledWithin(goodbyeMs, this.#lanes.close(), this.#clock);
     await this.#connection.close();
   }
 }

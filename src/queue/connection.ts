@@ -34,6 +34,8 @@ export interface QueueConnection {
   readonly backend: "pglite" | "redis";
   /** Version of the server, as it says itself. */
   readonly version: string;
+  /** What works, but not as it should. */
+  readonly warnings: readonly string[];
   queue(name: string): JobQueue;
   worker(name: string, run: RunJob, settings: WorkerSettings): JobWorker;
   /** Before closing: from now on a lost server is not waited for. Resolves when each connection is either up or given up. */
@@ -45,10 +47,14 @@ export interface QueueConnection {
 /** Opens a connection. Rejects with `queue-unavailable` or, for a server that is set up wrongly, `config-invalid`. */
 export type OpenConnection = () => Promise<QueueConnection>;
 
-/** A dead worker's job is given to another one after 10 to 15 s, as often as it takes: the ledger counts, not the queue. */
+/**
+ * A dead worker's job is given to another one within 9 s (lock, two looks), sooner than its lane's lease runs out, and as
+ * often as it takes. A live worker that stands still for so long loses its job too: then two run the lane's wake-up, and
+ * one of them finds the lane held. The ledger counts, not the queue.
+ */
 export const workerDefaults = {
-  lockDuration: 10_000,
-  stalledInterval: 5_000,
+  lockDuration: 5_000,
+  stalledInterval: 2_000,
   maxStalledCount: 2_000_000_000,
   runRetryDelay: 1_000,
 } as const;
@@ -62,6 +68,11 @@ export const queueDefaults = { streams: { events: { maxLen: 100 } } } as const;
  */
 export function wakeOptions(id: string): JobsOptions {
   return { deduplication: { id, keepLastIfActive: true }, removeOnComplete: true, removeOnFail: true };
+}
+
+/** BullMQ's word for a job that another worker was given, or that is gone: no failure of the back end. */
+export function isLostJob(error: Error): boolean {
+  return ("code" in error && typeof error.code === "number") || error.message.startsWith("could not renew lock");
 }
 
 export function unavailable(backend: string, hint: string): SluiceError {

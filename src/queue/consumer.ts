@@ -4,7 +4,14 @@ import type { Clock } from "../core/clock.ts";
 import type { JobWorker, QueueConnection, RunJob, WorkerSettings } from "./connection.ts";
 
 /** So long after the last run BullMQ may take to say goodbye to its server. */
-const goodbyeMs = 3000;
+export const goodbyeMs = 3000;
+
+/** Resolves when the promise is settled, or after so long. */
+export async function settledWithin(ms: number, promise: Promise<unknown>, clock: Clock): Promise<void> {
+  const settled = new AbortController();
+  const late = clock.sleep(ms, settled.signal).catch(() => undefined);
+  await Promise.race([promise.catch(() => undefined).finally(() => settled.abort()), late]);
+}
 
 export class Consumer {
   readonly #worker: JobWorker;
@@ -15,7 +22,7 @@ export class Consumer {
     connection: QueueConnection,
     queue: string,
     run: RunJob,
-    options: WorkerSettings & { readonly clock: Clock; readonly backEndFailed: () => void },
+    options: WorkerSettings & { readonly clock: Clock; readonly backEndFailed: (error: Error) => void },
   ) {
     this.#clock = options.clock;
     this.#worker = connection.worker(queue, (job) => this.#track(run(job)), options);

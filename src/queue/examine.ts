@@ -1,7 +1,7 @@
 // What a Redis server says about itself, for whoever looks for what is wrong with it. Nothing is written to it.
-import { Redis } from "ioredis";
 import { systemClock, type Clock } from "../core/clock.ts";
-import { SluiceError } from "../core/errors.ts";
+import { ask, type RedisPlace } from "./redis-client.ts";
+import { fieldsOf } from "./redis-standing.ts";
 
 export interface RedisFacts {
   readonly version: string;
@@ -20,31 +20,12 @@ export interface RedisFacts {
   readonly clockAheadMs: number;
 }
 
-export interface RedisPlace {
-  /** May hold a password; it is in no error. */
-  readonly url: string;
-  /** PEM of the authority that signed its certificate, when it is a private one. */
-  readonly ca?: string;
-  readonly timeoutMs?: number;
-}
-
-/** Rejects with `queue-unavailable`. */
-export async function examineRedis(place: RedisPlace, clock: Clock = systemClock): Promise<RedisFacts> {
-  const { url, ca, timeoutMs = 5000 } = place;
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
-    ...(ca !== undefined && { tls: { ca } }),
-  });
-  let reason: unknown;
-  redis.on("error", (error) => {
-    reason ??= error;
-  });
-  try {
-    await redis.connect();
+/** Rejects with `queue-unavailable`, or `config-invalid` for an address that is none. */
+export async function examineRedis(
+  { timeoutMs = 5000, ...place }: RedisPlace & { readonly timeoutMs?: number },
+  clock: Clock = systemClock,
+): Promise<RedisFacts> {
+  return ask(place, timeoutMs, async (redis) => {
     const info = fieldsOf(await redis.info());
     const before = clock.now();
     const [seconds, microseconds] = await redis.time();
@@ -54,21 +35,10 @@ export async function examineRedis(place: RedisPlace, clock: Clock = systemClock
       encrypted: redis.options.tls !== undefined,
       clockAheadMs: Math.round(Number(seconds) * 1000 + Number(microseconds) / 1000 - here),
     };
-  } catch (error) {
-    throw failure(`${String(reason)} ${String(error)}`);
-  } finally {
-    redis.disconnect();
-  }
+  });
 }
 
-type Fields = ReadonlyMap<string, string>;
-
-function fieldsOf(info: string): Fields {
-  const lines = info.split("\r\n").filter((line) => line.includes(":"));
-  return new Map(lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]));
-}
-
-function factsOf(info: Fields): Omit<RedisFacts, "encrypted" | "clockAheadMs"> {
+function factsOf(info: ReadonlyMap<string, string>): Omit<RedisFacts, "encrypted" | "clockAheadMs"> {
   const failed = ["aof_last_write_status", "rdb_last_bgsave_status"].some((name) => (info.get(name) ?? "ok") !== "ok");
   return {
     version: info.get("redis_version") ?? "unknown",
@@ -79,25 +49,4 @@ function factsOf(info: Fields): Omit<RedisFacts, "encrypted" | "clockAheadMs"> {
     limitBytes: Number(info.get("maxmemory") ?? 0),
     role: info.get("role") ?? "unknown",
   };
-}
-
-/** The server's own words choose the text and are then dropped: they quote user names and addresses. */
-function failure(words: string): SluiceError {
-  if (/WRONGPASS|NOAUTH|invalid password/i.test(words)) {
-    return unavailable(
-      "refuses the user or the password",
-      "correct `production.redis`: redis://USER:PASSWORD@HOST:PORT",
-    );
-  }
-  if (/NOPERM/.test(words)) {
-    return unavailable("does not let its user ask for INFO and TIME", "allow them: ACL SETUSER NAME +info +time");
-  }
-  if (/certificate|self.signed|ALTNAME|SSL|TLS/i.test(words)) {
-    return unavailable("has a certificate that is not trusted", "set `production.redisCa` to the authority's PEM file");
-  }
-  return unavailable("does not answer", "see that it runs and that `production.redis` names it; rediss:// for TLS");
-}
-
-function unavailable(what: string, hint: string): SluiceError {
-  return new SluiceError("queue-unavailable", `Redis ${what}`, { hint });
 }

@@ -30,6 +30,7 @@ export function pgliteConnection(dir: string, options: PgliteOptions = {}): Open
     return {
       backend: "pglite",
       version: version.rows[0]?.server_version ?? "unknown",
+      warnings: [],
       queue: (name) => new Queue(name, { connection: pool, ...queueDefaults }, createPostgresBackend),
       worker: (name, run, { concurrency, idlePollSeconds }) =>
         new Worker(

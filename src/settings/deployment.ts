@@ -16,8 +16,8 @@ type SluiceFile = z.output<typeof sluiceSchema>;
 export interface ProductionPlaces {
   readonly mongodb: string;
   readonly redis: string;
-  /** PEM of the authority that signed the certificate of Redis, when it is a private one. */
-  readonly redisCa?: string;
+  /** PEM texts: a private authority that signed the certificate of Redis; a certificate of our own with its key. */
+  readonly redisTls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** Database name, and what stands before every Redis key. */
   readonly prefix: string;
 }
@@ -84,13 +84,23 @@ async function placesOf(file: SluiceFile, base: ReferenceBase): Promise<Producti
       hint: "add a section `production:` with mongodb and redis (docs/production.md)",
     });
   }
-  const { mongodb, redis, redisCa, prefix } = file.production;
+  const { mongodb, redis, prefix } = file.production;
   return {
     mongodb: await secret(mongodb, base),
     redis: await secret(redis, base),
-    ...(redisCa !== undefined && { redisCa: await secret(redisCa, base) }),
+    ...(await redisTlsOf(file.production, base)),
     prefix,
   };
+}
+
+async function redisTlsOf(
+  { redisCa, redisCert, redisKey }: NonNullable<SluiceFile["production"]>,
+  base: ReferenceBase,
+): Promise<Pick<ProductionPlaces, "redisTls">> {
+  const given = Object.entries({ ca: redisCa, cert: redisCert, key: redisKey });
+  const texts: [string, string][] = [];
+  for (const [name, reference] of given) if (reference !== undefined) texts.push([name, await secret(reference, base)]);
+  return texts.length === 0 ? {} : { redisTls: Object.fromEntries(texts) };
 }
 
 async function secret(reference: string, base: ReferenceBase): Promise<string> {

@@ -71,6 +71,8 @@ export const sluiceSchema = z.strictObject({
       redisCa: reference
         .optional()
         .describe("PEM of the authority that signed Redis' certificate, if it is a private one"),
+      redisCert: reference.optional().describe("PEM of Sluice's own certificate, if Redis asks for one; with redisKey"),
+      redisKey: reference.optional().describe("PEM of that certificate's private key"),
       prefix: z
         .string()
         .regex(/^[a-z][a-z0-9-]{0,30}$/, "lower-case letters, digits and hyphens, a letter first")

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ConnectionOptions } from "node:tls";
 import { Redis } from "ioredis";
 import {
   BackendMissing,
@@ -13,6 +14,7 @@ import {
   type PrivateBackend,
   type RunningBackend,
 } from "./backend.ts";
+import type { Certificates } from "./certificates.ts";
 import { runCommand, works } from "./command.ts";
 import { freePort } from "./port.ts";
 
@@ -24,6 +26,22 @@ const settings = ["--maxmemory-policy", "noeviction", "--appendonly", "yes", "--
 export async function startRedis(): Promise<RunningBackend> {
   const given = process.env["REDIS_URL"];
   return given ? givenRedis(given) : startPrivateRedis();
+}
+
+/** One that speaks nothing but TLS and asks for a client certificate of the same authority. Rejects with BackendMissing. */
+export async function startTlsRedis({ ca, server }: Certificates): Promise<PrivateBackend> {
+  if (!(await works("redis-server", "--version")) && mayInstall()) await install("redis-server");
+  if (!(await works("redis-server", "--version"))) {
+    throw new BackendMissing(
+      "Redis with TLS: there is no redis-server. Add it by: apt-get install -y redis-server   (or, as root, npm test -- --install)",
+    );
+  }
+  const files = ["--tls-ca-cert-file", ca.certFile, "--tls-cert-file", server.certFile, "--tls-key-file", server.keyFile];
+  return machineRedis((port) => ["--port", "0", "--tls-port", String(port), ...files], "rediss", {
+    ca: ca.cert,
+    cert: server.cert,
+    key: server.key,
+  });
 }
 
 /** One that tests may kill, whatever REDIS_URL says. Rejects with BackendMissing. */
@@ -76,10 +94,14 @@ function command(): string[] {
   return ["redis-server", ...settings];
 }
 
-async function machineRedis(): Promise<PrivateBackend> {
+async function machineRedis(
+  listening = (port: number): readonly string[] => ["--port", String(port)],
+  scheme: "redis" | "rediss" = "redis",
+  tls?: ConnectionOptions,
+): Promise<PrivateBackend> {
   const dir = await mkdtemp(join(tmpdir(), "sluice-redis-"));
   const port = await freePort();
-  const args = ["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, ...settings];
+  const args = ["--bind", "127.0.0.1", ...listening(port), "--dir", dir, ...settings];
   const start = (): ChildProcess => spawn("redis-server", args, { stdio: "ignore" });
   let child = start();
   const endWithUs = (): void => void child.kill("SIGKILL");
@@ -95,16 +117,16 @@ async function machineRedis(): Promise<PrivateBackend> {
     await end("SIGTERM");
     await rm(dir, { recursive: true, force: true });
   };
-  const url = `redis://127.0.0.1:${port}`;
+  const url = `${scheme}://127.0.0.1:${port}`;
   try {
-    const version = await eventually(() => versionOf(url));
+    const version = await eventually(() => versionOf(url, tls));
     return {
       url,
       description: `Redis ${version} (redis-server of this machine, private, port ${port})`,
       kill: () => end("SIGKILL"),
       restart: async () => {
         child = start();
-        await eventually(() => versionOf(url));
+        await eventually(() => versionOf(url, tls));
       },
       close,
     };
@@ -114,8 +136,9 @@ async function machineRedis(): Promise<PrivateBackend> {
   }
 }
 
-async function versionOf(url: string): Promise<string> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2000 });
+async function versionOf(url: string, tls?: ConnectionOptions): Promise<string> {
+  const limits = { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2000 };
+  const redis = new Redis(url, { ...limits, ...(tls && { tls }) });
   redis.on("error", () => undefined);
   try {
     await redis.connect();

@@ -2,14 +2,15 @@
 // again, and the next exchange goes on in the lanes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { verifyStore } from "../../src/cli/audit.ts";
 import { writeDemoConfig } from "../../src/cli/demo-config.ts";
+import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { openConfiguration } from "../../src/cli/open.ts";
-import { startEmbedded, openStoreAt } from "../../src/embedded.ts";
+import { openStoreAt, startEmbedded, unwind } from "../../src/embedded.ts";
 import type { MirroredStore, Row } from "../../src/exchange/ports.ts";
 import { openProductionStore } from "../../src/production-store.ts";
 import { startProduction, type ProductionOptions, type RunningProcess } from "../../src/production.ts";
@@ -40,20 +41,20 @@ describe("sluice migrate --to production", function () {
   let mongo: RunningBackend;
   let places: ProductionPlaces;
   let contact: string;
+  const undo: (() => unknown)[] = [];
 
   before(async function () {
     redis = await redisForTests(this);
+    undo.push(() => redis.close());
     mongo = await mongoForTests(this);
+    undo.push(() => mongo.close());
     run = await PracticeRun.start({ patients: 12 });
+    undo.push(() => run.close());
     contact = run.sandboxes.crm.put("Contact", contactOf(3));
     await run.quiet();
     await run.down();
   });
-  after(async () => {
-    await run.close();
-    await mongo.close();
-    await redis.close();
-  });
+  after(() => unwind(undo));
   beforeEach(async () => {
     place = await mkdtemp(join(tmpdir(), "sluice-migrate-"));
     await cp(run.data, join(place, "data"), { recursive: true });
@@ -189,6 +190,39 @@ describe("sluice migrate --to production", function () {
     // The archive is refused from then on, and a run changes nothing in what has gone on.
     assert.equal((await migrate()).code, 0);
   });
+
+  it("switched as it says: `up` is refused, doctor finds the new side well, and tells no address when it is away", async () => {
+    assert.equal((await migrate()).code, 0);
+    const env = environment(places.mongodb);
+    const up = await sluice(["up", ...args()], env);
+    assert.equal(up.code, 1);
+    assert.match(up.err, /data-moved[^]*serve/);
+    await setProfile("production");
+    assert.equal((await sluice(["activate", ...args()], env)).code, 0);
+    const doctor = async (mongodb: string): Promise<Ended> =>
+      sluice(["doctor", "--json", ...args()], { ...env, TEST_MONGODB: mongodb });
+    const well = await doctor(places.mongodb);
+    const findings = jsonLines(well.out)[0] as Finding[];
+    assert.deepEqual(
+      findings.filter((one) => one.level === "problem"),
+      [],
+    );
+    const checks = new Map(findings.map((one) => [one.check, one]));
+    for (const check of ["MongoDB", "Redis", "indexes", "ledger", "audit log", "keys", "keys and data", "system ehr"]) {
+      assert.ok(checks.has(check), check);
+    }
+    assert.equal(well.code, 0, well.err);
+    const away = await doctor("mongodb://user:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=500");
+    assert.equal(away.code, 1);
+    assert.match(away.out, /"check":"MongoDB","level":"problem"/);
+    assert.doesNotMatch(away.out + away.err, /hunter2|127\.0\.0\.1:1\b/);
+  });
+
+  async function setProfile(profile: string): Promise<void> {
+    const file = join(config, "sluice.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(/^profile: .*$/m, `profile: ${profile}`));
+  }
 
   it("is refused while a gateway runs on the directory, and not once it has stopped", async () => {
     const opened = await openConfiguration(configDir, { overrides: run.sandboxes.overrides, env: run.sandboxes.env });

@@ -266,8 +266,11 @@ describe("invariant 2: nothing leaves before its audit record is durable", funct
     assert.equal(run.sandboxes.ehr.all("Patient").length, 0);
     restore();
     await until("the patient", () => run.sandboxes.ehr.all("Patient").length === 1);
-    const [row] = await run.rows({ channel: "crm-to-ehr", source: { id: contact }, states: ["done"] });
-    assert.equal(row?.failures, 0);
+    const row = await until("its end", async () => {
+      const [done] = await run.rows({ channel: "crm-to-ehr", source: { id: contact }, states: ["done"] });
+      return done;
+    });
+    assert.equal(row.failures, 0);
     const disclosures = (await run.auditOf(row.id)).filter((entry) => entry["kind"] === "disclosure");
     assert.equal(disclosures.length, 1);
   });

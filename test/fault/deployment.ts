@@ -52,8 +52,10 @@ export interface Deployment {
   problems(): readonly string[];
   /** What else is to be said, one sentence each. */
   remarks(): readonly string[];
-  /** Kills what still runs; leaves files. */
+  /** Kills what still runs; leaves what is stored, for whoever asks why a run failed. */
   close(): Promise<void>;
+  /** After `close`: erases what is stored elsewhere than in the run's directory. */
+  dispose(): Promise<void>;
 }
 
 /** Where an exchange can be struck between two steps. */

@@ -123,6 +123,10 @@ class EmbeddedDeployment implements Deployment {
     if (redis) await flush(redis.url, redis.prefix);
   }
 
+  async dispose(): Promise<void> {
+    // All is in the directory.
+  }
+
   get #log(): string {
     return join(this.#ground.directory, "gateway.log");
   }

@@ -34,7 +34,7 @@ export interface FaultRunResult {
   readonly expected: Expected;
   readonly directory: string;
   readonly report: Report;
-  /** Erases the directory. */
+  /** Erases the directory, and what is stored elsewhere. */
   dispose(): Promise<void>;
 }
 
@@ -160,7 +160,10 @@ class FaultRun {
       expected: { persons: population.persons, visits: population.visits },
       directory,
       report: await this.#report(quietSeconds),
-      dispose: () => rm(directory, { recursive: true, force: true }),
+      dispose: async () => {
+        await deployment.dispose();
+        await rm(directory, { recursive: true, force: true });
+      },
     };
   }
 

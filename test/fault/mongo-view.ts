@@ -37,17 +37,6 @@ export class MongoView implements LedgerView {
 
   async hasAudit(key: string): Promise<boolean> {
     const found = await this.#audit.findOne({ "entries.key": key }, { projection: { "entries.key": 1 } });
-    if (!found) {
-      const scan = await this.#audit
-        .find({ _id: { $gte: 0 } })
-        .sort({ _id: -1 })
-        .limit(60)
-        .toArray();
-      const hit = scan.find((b) => b.entries.some((one) => one.key === key));
-      const again = await this.#audit.findOne({ "entries.key": key }, { projection: { "entries.key": 1 } });
-      const ex = hit ? JSON.stringify(await this.#audit.find({ "entries.key": key }).explain()).slice(0, 600) : "";
-      console.error("DEBUG2", key, "top", scan[0]?._id, "hit", hit?._id, hit?.entries.length, "again", again?._id, ex);
-    }
     return found?.entries.some((one) => one.key === key) ?? false;
   }
 
@@ -97,10 +86,6 @@ export class MongoView implements LedgerView {
       }
     }
     return found;
-  }
-
-  async drop(): Promise<void> {
-    await this.#database.dropDatabase();
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { putOnRecord } from "../../src/exchange/administer.ts";
 import { openProductionStore } from "../../src/production-store.ts";
 import type { ProductionPlaces } from "../../src/settings/deployment.ts";
 import type { PrivateBackend, RunningBackend } from "../backends/backend.ts";
+import { dropDatabase } from "../backends/mongo-for-tests.ts";
 import { points, type Deployment, type Ground, type Profile, type Strike } from "./deployment.ts";
 import { MongoView } from "./mongo-view.ts";
 import type { ProcessSettings, Stall } from "./sluice-process.ts";
@@ -182,6 +183,10 @@ class ProductionDeployment implements Deployment {
   async close(): Promise<void> {
     await Promise.all(this.#processes.map((one) => one.destroy()));
     await flush(this.#places.redis, this.#places.prefix).catch(() => undefined);
+  }
+
+  dispose(): Promise<void> {
+    return dropDatabase(this.#places.mongodb, this.#places.prefix);
   }
 
   #dataOf(one: Supervised): string {

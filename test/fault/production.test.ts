@@ -2,12 +2,18 @@
 // and Redis are killed, Redis is emptied, the network is cut, while both systems fail at random and people edit on both
 // sides; in the end both hold exactly what they should. Small form by default (one fixed and one random seed); the full
 // form, `npm run test:fault -- --profile production`, is 200 patients and 100 kills. SLUICE_FAULT_SEED=N repeats a seed.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { mongo } from "mongoose";
 import { startOrSkip } from "../backends/backend.ts";
 import { startMongo } from "../backends/mongo.ts";
 import { startRedis } from "../backends/redis.ts";
 import type { FaultRunOptions, FaultRunResult } from "./fault-run.ts";
 import { holds, isFull, isWanted, limitMs, randomSeed, wouldNotice } from "./holds.ts";
+import { MongoView } from "./mongo-view.ts";
 import { production, type ProductionFaults, type Servers } from "./production-deployment.ts";
+import type { ProcessSettings, ProductionProcess } from "./sluice-process.ts";
 
 const small = { kills: 10, stalls: 2, cuts: 1, databaseKills: 1 };
 const full = { kills: 100, stalls: 20, cuts: 8, databaseKills: 3, redisKills: 3, flushes: 5 };
@@ -52,6 +58,41 @@ describe("fault runs, production profile", function () {
   });
 
   describe("would notice", () => {
+    it("an audit entry that is missing", async function () {
+      if (!last) return this.skip();
+      const [write = ""] = last.snapshot.writes;
+      await looking(last, async (view) => {
+        assert.ok(await view.hasAudit(`${write}.disclosure`));
+        assert.ok(!(await view.hasAudit(`${write}x.disclosure`)));
+      });
+    });
+
+    it("a canary in a document", async function () {
+      if (!last) return this.skip();
+      await looking(last, async (view, database) => {
+        assert.deepEqual(await view.collectionsWith(["Xovaketiru"]), []);
+        await database.collection("planted").insertOne({ deep: { text: "for Xovaketiru" } });
+        assert.deepEqual(await view.collectionsWith(["Xovaketiru"]), ["the collection planted"]);
+      });
+    });
+
     wouldNotice(() => last);
   });
 });
+
+/** Into the database of a run that is over. */
+async function looking(
+  { directory }: FaultRunResult,
+  look: (view: MongoView, database: mongo.Db) => Promise<void>,
+): Promise<void> {
+  const settings = JSON.parse(await readFile(join(directory, "worker-1.json"), "utf8")) as ProcessSettings;
+  const { mongodb, prefix } = (settings.profile as ProductionProcess).places;
+  const client = new mongo.MongoClient(mongodb);
+  const view = new MongoView(mongodb, prefix);
+  try {
+    await look(view, client.db(prefix));
+  } finally {
+    await view.close();
+    await client.close();
+  }
+}

@@ -54,6 +54,9 @@ export type ToProcess = { readonly stall: Stall } | { readonly goOn: true } | { 
 export type FromProcess =
   { readonly ready: string } | { readonly stalled: string; readonly how: Stall["how"] } | { readonly resumed: string };
 
+/** Of each worker: five processes, a database and a Redis share a small machine here. */
+const lanesAtOnce = 5;
+
 interface Started {
   readonly address: string;
   close(): Promise<void>;
@@ -106,6 +109,7 @@ function startOne({ role, places, clockOffMs }: ProductionProcess, opened: Opene
     listen: "127.0.0.1:0",
     http: { trustProxy: false },
     logLevel: "debug",
+    concurrency: lanesAtOnce,
     parts: { log, pausePoint, clock },
   });
 }

@@ -45,9 +45,16 @@ export class Governors {
     }
   }
 
-  /** Another process announced a register; one that is no budget is passed over. */
+  /**
+   * Another process announced a register; one that is no budget is passed over. One that cannot be read is read again before
+   * the next request to its system: it must not stop all the others.
+   */
   async heard(register: string): Promise<void> {
-    if (register.startsWith(registerPrefix)) await this.#governors.get(register.slice(registerPrefix.length))?.heard();
+    if (!register.startsWith(registerPrefix)) return;
+    await this.#governors
+      .get(register.slice(registerPrefix.length))
+      ?.heard()
+      .catch(() => undefined);
   }
 
   /** Synchronous, from memory: no request to this system goes through for now. */

@@ -48,7 +48,7 @@ export interface Move {
   readonly collections: readonly Compared[];
 }
 
-const defaultPage: PageSize = { rows: 500, chars: 4 * 1024 * 1024 };
+const defaultPage: PageSize = { rows: 500, chars: 1024 * 1024 };
 
 /**
  * Throws `data-foreign` (the database holds something else), `data-moved` (this directory has moved elsewhere),

@@ -91,6 +91,11 @@ export class AuditChain {
     return { n: head.n, hash: head.hash };
   }
 
+  /** Waits until no change of the primary takes the batch back any more. False: one has done so. */
+  async isSettled(n: number): Promise<boolean> {
+    return !this.#database.replicated || (await this.hashAt(n)) !== undefined;
+  }
+
   /** The first and the last of the batches from `n` to the end of the log, which are without a gap. */
   async span(n: number): Promise<{ readonly first: Link; readonly last: Link } | undefined> {
     let first: Link | undefined;
@@ -132,7 +137,8 @@ export class AuditChain {
 
   #links(from: number): Promise<Link[]> {
     const query = this.#database.model(batchKind).find({ _id: { $gte: from } }, { batch: 1, hash: 1 });
-    return query.sort({ _id: 1 }).limit(linkPageSize).lean<Link[]>();
+    const page = query.sort({ _id: 1 }).limit(linkPageSize).lean<Link[]>();
+    return this.#database.replicated ? page.readConcern("majority") : page;
   }
 
   /** As the server has it, nothing cast or filled in. */

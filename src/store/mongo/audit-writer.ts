@@ -100,7 +100,10 @@ export class AuditWriter {
 
   /** `placed`, or the tail of the log in which somebody else has the number. */
   async #place(batch: AuditBatch): Promise<"placed" | AuditHead> {
-    if (await this.#chain.insert(batch)) return "placed";
+    do {
+      if (await this.#chain.insert(batch)) return "placed";
+      // Nothing is built on a batch that a change of the primary could still take back.
+    } while (!(await this.#chain.isSettled(batch.n)));
     const span = await this.#chain.span(batch.n);
     if (!span) throw broken(`batch ${batch.n} was there and is gone`);
     if (span.first.batch === batch.batch) return "placed";

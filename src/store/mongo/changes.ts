@@ -54,8 +54,12 @@ export class ChangeLog implements Changes {
 
   async #announce(kind: Change["kind"], ref: string): Promise<void> {
     // The number after the last one known is taken only if another process was quicker.
-    for (let n = this.#known + 1; ; n = (await this.#end("local")) + 1) {
-      if (!(await this.#database.insert(changeKind, { _id: n, kind, ref }))) continue;
+    for (let n = this.#known + 1; ; n = (await this.#end()) + 1) {
+      if (!(await this.#database.insert(changeKind, { _id: n, kind, ref }))) {
+        // Waits until no change of the primary takes that number back: a gap would hide all later changes from everybody.
+        await this.#isThere(n);
+        continue;
+      }
       this.#known = n;
       if (n % markEvery !== 0) return;
       await this.#database.model(markKind).updateOne({ _id: markId, n: { $lt: n } }, { $set: { n } });
@@ -64,32 +68,31 @@ export class ChangeLog implements Changes {
   }
 
   head(): Promise<number> {
-    return this.#end("majority");
+    return this.#end();
   }
 
   async since(n: number, limit: number): Promise<readonly Change[]> {
     if (!(await this.#isThere(n + 1))) return [];
-    const changes = await this.#window(n, Math.min(limit, pageSize), "majority");
+    const changes = await this.#window(n, Math.min(limit, pageSize));
     return changes.map(({ _id, kind, ref }) => ({ n: _id, kind, ref }));
   }
 
-  async #end(concern: "local" | "majority"): Promise<number> {
+  async #end(): Promise<number> {
     let end = this.#known;
     for (;;) {
-      const page = await this.#window(end, pageSize, concern);
+      const page = await this.#window(end, pageSize);
       end = page.at(-1)?._id ?? end;
       if (page.length < pageSize) break;
     }
-    // Only what no change of the primary takes back is remembered.
-    if (concern === "majority" || !this.#database.replicated) this.#known = end;
+    this.#known = end;
     return end;
   }
 
-  /** The numbers are without a gap, so a range of them is a page. */
-  async #window(after: number, size: number, concern: "local" | "majority"): Promise<readonly ChangeDocument[]> {
+  /** The numbers are without a gap, so a range of them is a page. Only what no change of the primary takes back. */
+  async #window(after: number, size: number): Promise<readonly ChangeDocument[]> {
     const query = this.#database.model(changeKind).find({ _id: { $gt: after, $lte: after + size } });
     const sorted = query.sort({ _id: 1 }).lean<ChangeDocument[]>();
-    return this.#database.replicated ? sorted.readConcern(concern) : sorted;
+    return this.#database.replicated ? sorted.readConcern("majority") : sorted;
   }
 
   /** On a replica set asked of a primary that still is it: an old one, cut off, would say that nothing has changed. */

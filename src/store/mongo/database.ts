@@ -138,6 +138,8 @@ export class Database {
 /** Places of the documents that were not inserted since their `_id` is taken. Throws every other error. */
 function takenOf(error: unknown): readonly number[] {
   if (!isDuplicate(error) || !(error instanceof mongo.MongoBulkWriteError)) throw error;
+  // Then it is not known whether the others are there to stay.
+  if (error.result.getWriteConcernError()) throw error;
   const failed = [error.writeErrors].flat() as readonly { readonly code: number; readonly index: number }[];
   if (failed.some((one) => one.code !== 11_000)) throw error;
   return failed.map((one) => one.index);

@@ -7,7 +7,7 @@ import { endedStates, openStates, refKey } from "../../core/records.ts";
 import type { AuditLog, Blobs, Hold, Ledger, Row } from "../../exchange/ports.ts";
 import { kind, number, text, type Database, type Keyed } from "./database.ts";
 import { acceptRows } from "./ledger/accept.ts";
-import { canGather, dissolve, dissolves, gather, headFields } from "./ledger/batches.ts";
+import { canGather, dissolve, dissolves, freed, gather, headFields } from "./ledger/batches.ts";
 import { Commands } from "./ledger/commands.ts";
 import { DueLanes } from "./ledger/due.ts";
 import { countRows, findRows } from "./ledger/find.ts";
@@ -72,13 +72,17 @@ function writesOf(database: Database, lanes: Lanes, audit: AuditLog, blobs: Blob
     if (entries.length > 0) await audit.append(entries);
   };
 
-  async function place(id: string, to: string, hold: Hold): Promise<boolean> {
+  /** The last place of a lane. Fence 0: its holders count their own. */
+  async function placeIn(to: string): Promise<Pick<RowDocument, "lane" | "seq" | "fence">> {
     const lane = await lanes.endOf(to);
-    const seq = await lanes.places(lane, 1);
+    return { lane, seq: await lanes.places(lane, 1), fence: 0 };
+  }
+
+  async function place(id: string, to: string, hold: Hold): Promise<boolean> {
+    const set = await placeIn(to);
+    const { lane } = set;
     const everyState = [...openStates, ...endedStates, "quarantined"] as const;
     const before = await rows.mine(id, hold, everyState);
-    // Fence 0: the other lane's holders count their own.
-    const set = { lane, seq, fence: 0 };
     if (!before || !(await rows.change(id, hold, { states: everyState }, { set }))) return false;
     const { acceptedAt, channel, priority, open } = before;
     if (open) await lanes.hintNew([{ lane, acceptedAt, channel, priority }]);
@@ -88,7 +92,8 @@ function writesOf(database: Database, lanes: Lanes, audit: AuditLog, blobs: Blob
   return {
     head: async (hold) => {
       const head = await rows.head(hold);
-      return head && readRow(head);
+      const free = head && (await freed(database, rows, head, hold));
+      return free && readRow(free);
     },
     move: (id, to, hold) => place(id, to, hold),
 
@@ -186,9 +191,11 @@ function writesOf(database: Database, lanes: Lanes, audit: AuditLog, blobs: Blob
       await put(entries);
       // Of an applied row nobody needs the bytes any more: erased before its end, so that no crash leaves them behind.
       if (row.blob !== undefined && row.state === "applied") await blobs.erase(row.blob);
-      if (!(await rows.change(id, hold, { states: openStates }, endedUpdate(end)))) return false;
+      // One write with its end: whoever looks for denied rows in that lane must find it, whatever happens after this.
+      const { set, unset } = endedUpdate(end);
+      const there = end.lane === undefined ? {} : await placeIn(end.lane);
+      if (!(await rows.change(id, hold, { states: openStates }, { set: { ...set, ...there }, unset }))) return false;
       if (row.blob !== undefined && row.state !== "applied") await blobs.erase(row.blob);
-      if (end.lane !== undefined) await place(id, end.lane, hold);
       return true;
     },
 

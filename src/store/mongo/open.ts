@@ -101,8 +101,9 @@ async function assemble(database: Database, options: MongoOptions): Promise<Mong
   const flush = async (): Promise<void> => {
     await checkVersion(database);
     await refuseHalfArrived(database);
-    await moveMirror(mirrorHeadTo, chain);
+    // First: a mirror that cannot be written must not keep others from hearing of a revocation.
     await announcements.payForOthers(announcing);
+    await moveMirror(mirrorHeadTo, chain);
   };
   const close = async (): Promise<void> => {
     await writer.idle();

@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
-import { refuseEviction } from "../../../src/queue/redis.ts";
+import { fieldsOf, refuseEviction } from "../../../src/queue/redis-standing.ts";
 
 describe("Redis eviction policy", () => {
   it("accepts a server that never evicts", () => {
-    refuseEviction("# Memory\r\nused_memory:1\r\nmaxmemory_policy:noeviction\r\n");
+    refuseEviction(fieldsOf("# Memory\r\nused_memory:1\r\nmaxmemory_policy:noeviction\r\n").get("maxmemory_policy"));
   });
 
   for (const line of ["maxmemory_policy:allkeys-lru", "maxmemory_policy:volatile-ttl", "used_memory:1"]) {
     it(`refuses a server that says ${line}`, () => {
-      assert.throws(() => refuseEviction(`# Memory\r\n${line}\r\n`), { code: "config-invalid" });
+      const policy = fieldsOf(`# Memory\r\n${line}\r\n`).get("maxmemory_policy");
+      assert.throws(
+        () => {
+          refuseEviction(policy);
+        },
+        { code: "config-invalid" },
+      );
     });
   }
 });

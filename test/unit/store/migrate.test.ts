@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../../../src/core/clock.ts";
 import { SluiceError } from "../../../src/core/errors.ts";
+import { unwind } from "../../../src/embedded.ts";
 import type { Store } from "../../../src/exchange/ports.ts";
 import { refuseMoved } from "../../../src/store/embedded/moved.ts";
 import { openEmbeddedStore, type EmbeddedStore } from "../../../src/store/embedded/open.ts";
@@ -22,24 +23,24 @@ import { dropDatabase, mongoForTests, newDatabaseName } from "../../backends/mon
 import { collect, entry, intent, newLink, newRow, problem, take } from "../../contract/store/samples.ts";
 
 describe("moving a store to MongoDB", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let mongo: RunningBackend;
   let place: string;
   let filled: string;
   let directory: string;
   let database: string;
   const rows: string[] = [];
+  const undo: (() => unknown)[] = [];
 
   before(async function () {
     mongo = await mongoForTests(this);
+    undo.push(() => mongo.close());
     place = await mkdtemp(join(tmpdir(), "sluice-move-"));
+    undo.push(() => rm(place, { recursive: true, force: true }));
     filled = join(place, "filled");
     rows.push(...(await fill(filled)));
   });
-  after(async () => {
-    await rm(place, { recursive: true, force: true });
-    await mongo.close();
-  });
+  after(() => unwind(undo));
   beforeEach(async () => {
     database = newDatabaseName();
     directory = join(place, database);
@@ -182,7 +183,7 @@ describe("moving a store to MongoDB", function () {
     const whole = await withTarget(told);
     await dropDatabase(mongo.url, database);
     assert.ok(steps > 30);
-    for (let at = 1; at <= steps; at += 7) {
+    for (let at = 1; at <= steps; at += 11) {
       directory = join(place, `${database}-${at}`);
       await cp(filled, directory, { recursive: true });
       let seen = 0;
@@ -211,6 +212,18 @@ describe("moving a store to MongoDB", function () {
     const again = await move({ putOnRecord: () => Promise.reject(new Error("on record twice")) });
     assert.deepEqual([again.already, again.head], [true, first.head]);
     assert.deepEqual(await withTarget(told), before);
+  });
+
+  it("killed between the two marks: neither side works, and the next run sets the second", async () => {
+    const first = await move();
+    const raw = await openDatabase({ uri: mongo.url, database });
+    await raw.raw("arrival").updateOne({ _id: "embedded" }, { $set: { complete: false } });
+    await raw.close();
+    assert.throws(() => refuseMoved(directory), { code: "data-moved" });
+    await assert.rejects(withTarget(told), { code: "data-foreign" });
+    const again = await move();
+    assert.deepEqual([again.already, again.head], [false, first.head]);
+    await withTarget(told);
   });
 
   it("a store that commands have only looked at is empty enough", async () => {
@@ -266,6 +279,12 @@ describe("moving a store to MongoDB", function () {
       db.close();
       await refused({}, "audit-broken");
       assert.doesNotThrow(() => refuseMoved(directory));
+    });
+
+    it("a directory that was put to work again after the move", async () => {
+      await move();
+      await rm(join(directory, "moved.json"));
+      await refused();
     });
 
     it("a directory that has moved already, into another database", async () => {

@@ -142,6 +142,22 @@ describe("the ledger on MongoDB", function () {
     });
   });
 
+  it("a member that a crash left in a batch whose head is out of it stands alone when its turn comes", async () => {
+    const rows = [newRow({ lane: "feed" }), newRow({ lane: "feed" })];
+    const [head = "", member = ""] = rows.map((row) => row.id);
+    await ledger.accept(rows);
+    const hold = await take(ledger, "feed");
+    const sent = intent({ operation: "deliver", members: [head, member], blob: "bytes" });
+    await ledger.begin(head, sent, [], hold, "sealed");
+    await ledger.quarantine(head, "x", problem, [], hold);
+    await outside.model(rowKind).updateOne({ _id: member }, { $set: { state: "queued", open: true } });
+    assert.equal((await ledger.head(hold))?.batch, head, "the outcome of its batch is not known");
+    await outside.model(rowKind).updateOne({ _id: head }, { $unset: { intent: 1, batch: 1, blob: 1 } });
+    const free = await ledger.head(hold);
+    assert.deepEqual([free?.id, free?.batch], [member, undefined]);
+    assert.equal(await ledger.begin(member, intent({ members: [member], n: 2 }), [], hold), true);
+  });
+
   it("a holder that stood still writes nothing any more, once another has the row at the head", async () => {
     const row = newRow({ lane: "a" });
     await ledger.accept([row, newRow({ lane: "a", source: row.source })]);

@@ -6,7 +6,7 @@ import { openDatabase } from "../../../src/store/embedded/database.ts";
 import type { Database } from "../../../src/store/embedded/database.ts";
 import { commitGroup } from "../../../src/store/embedded/group.ts";
 import { dueSql } from "../../../src/store/embedded/lanes.ts";
-import { headSql, supersedeSql } from "../../../src/store/embedded/ledger.ts";
+import { hastenSql, headSql, supersedeSql } from "../../../src/store/embedded/ledger.ts";
 import { findQuery } from "../../../src/store/embedded/rows.ts";
 import { newRow } from "../../contract/store/samples.ts";
 import { closeAll, newDirectory } from "./opened.ts";
@@ -58,6 +58,10 @@ describe("the query plans of the embedded ledger", () => {
     assertIndexed(plan(headSql), "rows_open");
     assert.doesNotMatch(plan(headSql), /TEMP B-TREE/);
     assertIndexed(plan(supersedeSql), "rows_(source|lane)");
+  });
+
+  it("the rows of a lane that need not wait any longer", () => {
+    assertIndexed(plan(hastenSql), "rows_lane");
   });
 
   it("find by record, group, lane", () => {

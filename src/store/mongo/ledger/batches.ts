@@ -56,6 +56,24 @@ export async function dissolve(rows: HeldRows, blobs: Blobs, head: RowDocument, 
   if (head.blob !== undefined) await blobs.erase(head.blob);
 }
 
+/**
+ * A crash may have come between the head of a batch that was dissolved and its members. Such a member stands alone: the head
+ * has no intent any more that names it. Undefined: the hold is lost.
+ */
+export async function freed(
+  database: Database,
+  rows: HeldRows,
+  row: RowDocument,
+  hold: Hold,
+): Promise<RowDocument | undefined> {
+  if (row.batch === undefined || row.batch === row._id) return row;
+  const head = await database.get(rowKind, row.batch);
+  if (!head || intentOf(head)?.members?.includes(row._id)) return row;
+  if (!(await rows.change(row._id, hold, { states: ["queued"] }, { unset: ["batch"] }))) return undefined;
+  const { batch: _, ...alone } = row;
+  return alone;
+}
+
 /** The rows, and those in the given states that are in a batch with one of them. */
 export async function withBatches(
   database: Database,
