@@ -36,7 +36,14 @@ export async function startTlsRedis({ ca, server }: Certificates): Promise<Priva
       "Redis with TLS: there is no redis-server. Add it by: apt-get install -y redis-server   (or, as root, npm test -- --install)",
     );
   }
-  const files = ["--tls-ca-cert-file", ca.certFile, "--tls-cert-file", server.certFile, "--tls-key-file", server.keyFile];
+  const files = [
+    "--tls-ca-cert-file",
+    ca.certFile,
+    "--tls-cert-file",
+    server.certFile,
+    "--tls-key-file",
+    server.keyFile,
+  ];
   return machineRedis((port) => ["--port", "0", "--tls-port", String(port), ...files], "rediss", {
     ca: ca.cert,
     cert: server.cert,

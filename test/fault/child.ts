@@ -9,11 +9,13 @@ const program = fileURLToPath(new URL("sluice-process.ts", import.meta.url));
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const cache = fileURLToPath(new URL("../../node_modules/.cache/sluice/compiled", import.meta.url));
 
+export type End = number | NodeJS.Signals;
+
 export interface Child {
   /** Base address of its HTTP server. */
   readonly address: string;
-  /** Resolves with its exit code when it is gone; null: by a signal. */
-  readonly gone: Promise<number | null>;
+  /** Resolves with its exit code, or the signal that ended it, when it is gone. */
+  readonly gone: Promise<End>;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** SIGSTOP and SIGCONT. */
@@ -24,8 +26,8 @@ export interface Child {
   /** Resolves with the exchange that has come to a point, where it stays until `goOn`; undefined when the process died before. */
   reach(point: Stall["point"]): Promise<string | undefined>;
   goOn(): void;
-  /** Asks for an orderly end; resolves with the exit code. */
-  stop(): Promise<number | null>;
+  /** Asks for an orderly end. */
+  stop(): Promise<End>;
 }
 
 /**
@@ -44,17 +46,18 @@ export async function startChild(
   born(child);
   const endWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", endWithUs);
-  const gone = new Promise<number | null>((resolve) =>
-    child.once("exit", (code) => {
+  const gone = new Promise<End>((resolve) =>
+    child.once("exit", (code, signal) => {
       process.off("exit", endWithUs);
-      resolve(code);
+      resolve(code ?? signal ?? "SIGKILL");
     }),
   );
-  const ready = await Promise.race([heard(child, (one) => ("ready" in one ? one.ready : undefined)), gone]);
-  if (typeof ready !== "string") throw new Error(`Sluice did not start (exit ${ready}); see ${log}`);
+  const started = heard(child, (one) => ("ready" in one ? { address: one.ready } : undefined));
+  const first = await Promise.race([started, gone]);
+  if (typeof first !== "object") throw new Error(`Sluice did not start (${first}); see ${log}`);
   let waits = new AbortController();
   return {
-    address: ready,
+    address: first.address,
     gone,
     async kill() {
       child.kill("SIGKILL");
@@ -65,14 +68,14 @@ export async function startChild(
     async stall(stall) {
       const resumed = heard(child, (one) => ("resumed" in one ? { exchange: one.resumed } : undefined));
       send(child, { stall });
-      const first = await Promise.race([resumed, gone]);
-      return typeof first === "object" && first !== null ? first : undefined;
+      const end = await Promise.race([resumed, gone]);
+      return typeof end === "object" ? end : undefined;
     },
     async reach(point) {
-      const stalled = heard(child, (one) => ("stalled" in one ? one.stalled : undefined), waits.signal);
+      const stalled = heard(child, (one) => ("stalled" in one ? { exchange: one.stalled } : undefined), waits.signal);
       send(child, { stall: { how: "hold", point, ms: 3_600_000 } });
-      const first = await Promise.race([stalled, gone]);
-      return typeof first === "string" ? first : undefined;
+      const end = await Promise.race([stalled, gone]);
+      return typeof end === "object" ? end.exchange : undefined;
     },
     goOn: () => {
       waits.abort();

@@ -109,8 +109,8 @@ export const plants: Readonly<Record<string, Plant>> = {
     notice: /^6: notice \S+ was acknowledged and is queued/,
   },
   "a process that ended by itself": {
-    plant: (good) => ({ ...good, problems: ["worker-1 ended by itself (exit code 1)"] }),
-    notice: /^worker-1 ended by itself/,
+    plant: (good) => ({ ...good, problems: ["worker-1 ended, and this run had not killed it (1)"] }),
+    notice: /^worker-1 ended/,
   },
   "an echo": { plant: (good) => ({ ...good, echoes: 1 }), notice: /^9: 1 writes/ },
   "a broken audit log": { plant: (good) => ({ ...good, auditProblem: "planted" }), notice: /^audit: planted/ },

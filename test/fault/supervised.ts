@@ -69,7 +69,7 @@ export class Supervised {
     const code = await Promise.race([this.#child?.stop() ?? Promise.resolve(0), late]);
     if (code === "late") return `${this.name} had not ended ${endMs / 1000} s after it was asked to`;
     await this.#supervising;
-    return code === 0 ? undefined : `${this.name} ended with exit code ${code} when it was asked to end`;
+    return code === 0 ? undefined : `${this.name} ended with ${code} when it was asked to end`;
   }
 
   async destroy(): Promise<void> {
@@ -89,10 +89,11 @@ export class Supervised {
         await delay(againMs);
         continue;
       }
-      const code = await this.#child.gone;
+      const end = await this.#child.gone;
       this.#child = undefined;
       if (!this.#wasKilled && !this.#isOver) {
-        this.endedAlone.push(`${this.name} ended by itself (${code === null ? "by a signal" : `exit code ${code}`})`);
+        // A signal may be somebody else's on this machine; whose, nobody can say.
+        this.endedAlone.push(`${this.name} ended, and this run had not killed it (${end})`);
       }
     }
   }
