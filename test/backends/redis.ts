@@ -113,7 +113,7 @@ async function machineRedis(
   let child = start();
   const endWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", endWithUs);
-  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+  const end = async (signal: "SIGKILL"): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
@@ -121,7 +121,8 @@ async function machineRedis(
   };
   const close = async (): Promise<void> => {
     process.off("exit", endWithUs);
-    await end("SIGTERM");
+    // Nothing of it is kept, and a server asked to end in good order may wait for its replicas or refuse.
+    await end("SIGKILL");
     await rm(dir, { recursive: true, force: true });
   };
   const url = `${scheme}://127.0.0.1:${port}`;

@@ -24,6 +24,7 @@ async function prepare(hook: Mocha.Context): Promise<void> {
   hook.timeout(120_000);
   server = await startOrSkip(hook, startPrivateRedis);
   admin = new Redis(server.url);
+  admin.on("error", () => undefined);
 }
 
 async function dispose(): Promise<void> {
@@ -72,12 +73,16 @@ describe("Redis as a user with the least rights", () => {
     bench: async () => {
       const prefix = newPrefix();
       const url = await user(...leastRights(prefix));
-      const wipe = async (): Promise<void> => void (await admin.flushall());
+      const wipe = async (): Promise<void> => {
+        await admin.flushall();
+      };
       return { open: redisConnection(url, { prefix }), wipe, dispose: wipe };
     },
   });
-  it("nothing was denied meanwhile", async () => {
-    assert.deepEqual(await admin.call("ACL", "LOG"), []);
+  describe("meanwhile", () => {
+    it("nothing was denied to it", async () => {
+      assert.deepEqual(await admin.call("ACL", "LOG"), []);
+    });
   });
 });
 
@@ -203,12 +208,12 @@ describe("a Redis server that comes and goes", function () {
     await server.kill();
     await assert.rejects(producer.wake("person-3"), { code: "queue-unavailable" });
     gate.resolve(undefined);
-    await until(() => runs.includes("person-1"));
+    await until(() => runs.includes("person-1") && reported.length > 0);
     await server.restart();
     await until(() => runs.includes("person-2"));
     await wakeUntilTaken(producer, "person-3");
     await until(() => runs.includes("person-3"));
-    assert.deepEqual([...new Set(reported)], ["queue-unavailable"]);
+    assert.deepEqual(reported, ["queue-unavailable"], "told once");
     await Promise.all([queue.close(), producer.close()]);
   });
 
@@ -306,7 +311,8 @@ describe("one Redis server for several", function () {
   it("worker processes share the lanes; what a killed one held is run by another", async () => {
     const prefix = newPrefix();
     const queue = await open(server.url, prefix);
-    const workers = await Promise.all([1, 2, 3].map(() => WorkerProcess.start(server.url, prefix, idKey)));
+    const url = await user(...leastRights(prefix));
+    const workers = await Promise.all([1, 2, 3].map(() => WorkerProcess.start(url, prefix, idKey)));
     try {
       const lanes = Array.from({ length: 60 }, (_, n) => `person-${n}`);
       await Promise.all(lanes.map((lane) => queue.wake(lane)));
