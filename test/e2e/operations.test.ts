@@ -14,9 +14,9 @@ const long = process.env["SLUICE_LONG"] === "1";
 
 describe("the EHR disables Sluice's client in the middle of a backfill", function () {
   this.timeout(long ? 1_800_000 : 180_000);
-  const total = Number(process.env["E2_TOTAL"] ?? (long ? 50_000 : 5_000));
+  const total = long ? 50_000 : 5_000;
   /** Records; each has `total / records` notices, as a backfill beside live work makes them. */
-  const records = Number(process.env["E2_RECORDS"] ?? (long ? 10_000 : 250));
+  const records = long ? 10_000 : 250;
   let run: PracticeRun;
   afterEach(() => run.close());
 
@@ -63,7 +63,7 @@ describe("the EHR disables Sluice's client in the middle of a backfill", functio
     assert.equal(run.sandboxes.ehr.counts.writes, writes);
 
     run.sandboxes.ehr.enableClient("sluice-sandbox");
-    await until("everybody", () => run.sandboxes.ehr.all("Patient").length >= records);
+    await until("everybody", () => run.sandboxes.ehr.all("Patient").length >= records, 250);
     await run.drained();
     assert.equal(run.sandboxes.ehr.all("Patient").length, records);
     for (const patient of run.sandboxes.ehr.all("Patient")) {

@@ -29,6 +29,14 @@ describe("the deployment's settings", () => {
     });
   });
 
+  it("what TLS to Redis needs is read from where it is kept", async () => {
+    const tls = { redisCa: "env:CA", redisCert: "env:CERT", redisKey: "env:KEY" };
+    const overrides = { sluice: { production: { ...production, ...tls } } };
+    const places = await readProductionPlaces(configDir, { overrides, env: { ...env, CA: "a", CERT: "c", KEY: "k" } });
+    assert.deepEqual(places.redisTls, { ca: "a", cert: "c", key: "k" });
+    await assert.rejects(readProductionPlaces(configDir, { overrides, env }), { message: /CA is not set/ });
+  });
+
   it("production without its section is refused, with what to add", async () => {
     const overrides = { sluice: { profile: "production" } };
     await assert.rejects(readDeployment(configDir, { overrides, env }), { code: "config-invalid" });
