@@ -5,12 +5,11 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { verdict, verifyStore } from "../../src/cli/audit.ts";
-import { openConfiguration } from "../../src/cli/open.ts";
-import { putOnRecord } from "../../src/exchange/administer.ts";
 import { openProductionStore } from "../../src/production-store.ts";
 import type { ProductionPlaces } from "../../src/settings/deployment.ts";
 import type { PrivateBackend, RunningBackend } from "../backends/backend.ts";
 import { dropDatabase } from "../backends/mongo-for-tests.ts";
+import { activate } from "./activate.ts";
 import { points, type Deployment, type Ground, type Profile, type Strike } from "./deployment.ts";
 import { MongoView } from "./mongo-view.ts";
 import type { ProcessSettings, Stall } from "./sluice-process.ts";
@@ -72,20 +71,6 @@ export function production(faults: ProductionFaults, servers: Servers): Profile 
       return new ProductionDeployment(faults, servers, places, ground, supervised);
     },
   };
-}
-
-/** As `sluice activate` does. */
-async function activate({ directory, settings }: Ground, places: ProductionPlaces): Promise<void> {
-  const { config, overrides, env } = settings;
-  const opened = await openConfiguration(config, { overrides, env });
-  const store = await openProductionStore(places, directory);
-  try {
-    const { hash } = opened.configuration;
-    await putOnRecord(store, { actor: "operator:test", action: "activate", reason: "fault run", configuration: hash });
-    await store.versions.activate(hash, opened.document, Date.now(), "fault run");
-  } finally {
-    await store.close();
-  }
 }
 
 type Point = Stall["point"];
