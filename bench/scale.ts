@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Webhook } from "standardwebhooks";
 import { systemClock } from "../src/core/clock.ts";
 import { openStates } from "../src/core/records.ts";
 import type { Store } from "../src/exchange/ports.ts";
@@ -14,6 +13,7 @@ import { startProduction } from "../src/production.ts";
 import type { ProductionPlaces } from "../src/settings/deployment.ts";
 import { activate, linkedOf, load, makeGround, unwind, type Ground } from "./bed.ts";
 import { alternate, median, type Measured } from "./measure.ts";
+import { signedHeaders } from "../test/e2e/signed-notice.ts";
 import type { ProcessOrder } from "./scale-process.ts";
 
 export interface ScaleOptions {
@@ -183,18 +183,13 @@ async function postAll(
   contacts: readonly string[],
   round: number,
 ): Promise<void> {
-  const webhook = new Webhook(started.env["CRM_WEBHOOK_SECRET"] ?? "");
+  const secret = started.env["CRM_WEBHOOK_SECRET"] ?? "";
   const left = contacts.map((id, n) => ({ id, to: gateways[n % gateways.length] ?? "" }));
   const post = async (): Promise<void> => {
     for (let one = left.pop(); one; one = left.pop()) {
       const body = JSON.stringify({ type: "Contact", id: one.id, event: "change" });
       const id = `bench-${round}-${one.id}`;
-      const at = new Date(Math.floor(systemClock.now() / 1000) * 1000);
-      const headers = {
-        "webhook-id": id,
-        "webhook-timestamp": String(at.getTime() / 1000),
-        "webhook-signature": webhook.sign(id, at, body),
-      };
+      const headers = signedHeaders(secret, id, body, systemClock.now());
       const { status } = await fetch(`${one.to}/webhooks/crm`, { method: "POST", body, headers });
       if (status !== 202) throw new Error(`a notice was answered ${status}`);
     }

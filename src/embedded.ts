@@ -12,7 +12,7 @@ import type { MirroredStore } from "./exchange/ports.ts";
 import { createApp } from "./http/app.ts";
 import { openFrontDoor } from "./http/front-door.ts";
 import { measure } from "./http/metrics/metrics.ts";
-import { buildGateway, createLog, type BuiltGateway, type GatewayParts } from "./main.ts";
+import { buildGateway, createLog, queueReports, type BuiltGateway, type GatewayParts } from "./main.ts";
 import { BullQueue } from "./queue/bull-queue.ts";
 import { pgliteConnection } from "./queue/pglite.ts";
 import type { HttpSettings } from "./settings/deployment.ts";
@@ -108,9 +108,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
         pgliteConnection(places.queue, options.queueTemplate ? { template: options.queueTemplate } : {}),
         {
           idKey: keys.id,
-          report: (error) => {
-            log.warn({ error }, "queue error; the sweep goes on");
-          },
+          ...queueReports(log),
         },
       ));
     undo.push(() => queue.close());

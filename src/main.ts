@@ -78,6 +78,21 @@ const serializers = {
   },
 };
 
+/** What a queue says besides its answers. */
+export function queueReports(log: Logger): {
+  readonly warn: (warning: string) => void;
+  readonly report: (error: SluiceError) => void;
+} {
+  return {
+    warn: (warning) => {
+      log.warn(warning);
+    },
+    report: (error) => {
+      log.warn({ error }, "queue error; the sweep goes on");
+    },
+  };
+}
+
 export function compile(configuration: Configuration, connectors: ReadonlyMap<string, ConnectorModule>): Active {
   const mappings = new Map([...configuration.mappings].map(([id, mapping]) => [id, compileMapping(mapping)]));
   const minimums = new Map([...configuration.policies].map(([id, policy]) => [id, compileMinimum(policy)]));

@@ -2,12 +2,11 @@
 // polls) on any number of machines. Nothing is activated at start: `sluice activate` says what is current.
 import type { Keys } from "./core/configuration.ts";
 import { asSluiceError } from "./core/errors.ts";
-import type { Opened } from "./embedded.ts";
-import { unwind } from "./embedded.ts";
+import { unwind, type Opened } from "./embedded.ts";
 import { createApp } from "./http/app.ts";
-import { openFrontDoor } from "./http/front-door.ts";
+import { openFrontDoor, type FrontDoor } from "./http/front-door.ts";
 import { measure } from "./http/metrics/metrics.ts";
-import { buildGateway, createLog, type BuiltGateway, type GatewayParts } from "./main.ts";
+import { buildGateway, createLog, queueReports, type BuiltGateway, type GatewayParts } from "./main.ts";
 import { openProductionStore, type MongoStore } from "./production-store.ts";
 import { BullQueue } from "./queue/bull-queue.ts";
 import { redisConnection } from "./queue/redis.ts";
@@ -50,12 +49,7 @@ export async function startProduction(options: ProductionOptions): Promise<Runni
       options.parts?.queue ??
       (await BullQueue.open(redisConnection(places.redis, { prefix: places.prefix, ...places.redisTls }), {
         idKey: keys.id,
-        warn: (warning) => {
-          log.warn(warning);
-        },
-        report: (error) => {
-          log.warn({ error }, "queue error; the sweep goes on");
-        },
+        ...queueReports(log),
       }));
     undo.push(() => queue.close());
     const measuring = measure(store, options.parts?.clock);
@@ -71,13 +65,13 @@ export async function startProduction(options: ProductionOptions): Promise<Runni
     });
     undo.push(() => built.stop());
     await built.start({ role, concurrency: options.concurrency ?? 16 });
-    const tending = tend(built, store);
-    undo.push(() => tending.stop());
     const takesNewWork = (): boolean => built.worker.takesNewWork;
     const { gateway, refusals } = built;
     const metrics = measuring.of(gateway, takesNewWork);
     const takesNotices = role === "gateway";
     front.open(createApp({ gateway, refusals, takesNewWork, takesNotices, metrics, ...options.http }));
+    const tending = tend(built, store, front);
+    undo.push(() => tending.stop());
     return { ...built, store, address: front.address, close: () => unwind(undo) };
   } catch (error) {
     await unwind(undo);
@@ -88,16 +82,27 @@ export async function startProduction(options: ProductionOptions): Promise<Runni
 const tendEveryMs = 1_000;
 
 /** Each second: mirrors the audit head outside the database, and sees whether a newer program has changed the store. */
-function tend({ gateway, worker }: BuiltGateway, store: MongoStore): { stop(): Promise<void> } {
+function tend({ gateway, worker }: BuiltGateway, store: MongoStore, front: FrontDoor): { stop(): Promise<void> } {
   const { clock, log } = gateway;
   const end = new AbortController();
+  const failed = (error: unknown): void => {
+    const { code, detail } = asSluiceError(error);
+    if (code !== "store-newer") {
+      log.error({ code, hint: detail.hint }, "the audit head could not be mirrored; it is tried again each second");
+      return;
+    }
+    // What this version would write, the newer one may not understand.
+    worker.stop();
+    front.shut();
+    log.error(
+      { code },
+      "a newer Sluice has changed the store: nothing is taken any more, start the newer version here",
+    );
+    end.abort();
+  };
   const loop = async (): Promise<void> => {
     while (!end.signal.aborted) {
-      await store.flush().catch((error: unknown) => {
-        const { code } = asSluiceError(error);
-        if (code === "store-newer") worker.stop();
-        log.error({ code, error }, "the audit head could not be mirrored");
-      });
+      await store.flush().catch(failed);
       await clock.sleep(tendEveryMs, end.signal).catch(() => undefined);
     }
   };

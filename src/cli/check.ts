@@ -8,6 +8,7 @@ import { compileMapping } from "../mapping/compile.ts";
 import { compileMinimum } from "../policy/minimum.ts";
 import type { FindConnector } from "../settings/check-systems.ts";
 import { SluiceError } from "../core/errors.ts";
+import { readDeployment, readHttpSettings, type DeploymentOptions } from "../settings/deployment.ts";
 import { environment } from "../settings/environment.ts";
 import { loadKeys, requireSigningKeys } from "../settings/keys.ts";
 import { writeSchemas } from "../settings/json-schemas.ts";
@@ -51,10 +52,11 @@ export async function checkCommand(options: CheckOptions, streams: Streams, tool
   if (options.json) streams.out.write(`${JSON.stringify({ hash: configuration.hash, warnings, channels: tables })}\n`);
   else streams.out.write(checkText(tables, configuration.hash));
   for (const warning of warnings) streams.err.write(`warning\n${problemText(warning)}\n`);
-  const keys = await keyProblem(options.config, loaded, load.env);
-  if (keys !== undefined) streams.err.write(`warning\n${keys}\n`);
-  if (warnings.length > 0 || keys !== undefined) {
-    streams.err.write("valid, but `up` refuses to start until what the warnings name is there\n");
+  const missing = [await keyProblem(options.config, loaded, load.env), await machineProblem(options.config, load)];
+  const named = missing.filter((one) => one !== undefined);
+  for (const problem of named) streams.err.write(`warning\n${problem}\n`);
+  if (warnings.length > 0 || named.length > 0) {
+    streams.err.write("valid, but a start is refused until what the warnings name is there\n");
   }
   const shut = tables.filter(({ mode, open }) => mode === "live" && !open);
   for (const { channel } of shut)
@@ -67,18 +69,32 @@ function tablesOf({ configuration, modules }: LoadedConfiguration, at: number): 
   return decisionTables({ configuration, crmSystems: new Set(crm), at });
 }
 
+/** What is missing of the places of the profile and of the front door: checking needs none of it, running does. */
+async function machineProblem(dir: string, options: DeploymentOptions): Promise<string | undefined> {
+  return missingOf("see docs/production.md", async () => {
+    await readDeployment(dir, options);
+    await readHttpSettings(dir, options);
+  });
+}
+
 /** What is wrong with the keys that the configuration names: checking needs none, running does. */
 async function keyProblem(
   dir: string,
   { configuration, keys }: LoadedConfiguration,
   env: CheckTools["env"],
 ): Promise<string | undefined> {
-  try {
+  return missingOf("see keys in sluice.yaml", async () => {
     requireSigningKeys(configuration, await loadKeys(keys, { dir, env: env ?? environment() }));
+  });
+}
+
+async function missingOf(hint: string, look: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await look();
     return undefined;
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
-    return `  ${error.message}\n    hint: ${error.detail.hint ?? "see keys in sluice.yaml"}`;
+    return `  ${error.message}\n    hint: ${error.detail.hint ?? hint}`;
   }
 }
 

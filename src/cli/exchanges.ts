@@ -5,7 +5,7 @@ import { SluiceError } from "../core/errors.ts";
 import type { MirroredStore, Row, RowFilter, Store } from "../exchange/ports.ts";
 import { openStates } from "../core/records.ts";
 import { putOnRecord } from "../exchange/administer.ts";
-import { stoppedChannels } from "../exchange/brake/decide.ts";
+import { stoppedChannels } from "../exchange/brake/state.ts";
 import { operator } from "./operator.ts";
 import { openLedger, type Place } from "./open.ts";
 import { exitCodes, print, printJson, table, tell } from "./output.ts";

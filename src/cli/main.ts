@@ -19,6 +19,7 @@ program
     "data directory of the embedded profile; in production, of the mirrored audit head",
     ".sluice",
   )
+  .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError("run `npx sluice --help` for what there is")
   .exitOverride();
 

@@ -9,7 +9,7 @@ import { openConfiguration, openLedger, type Place } from "./open.ts";
 import { exitCodes, print, printJson, table, tell } from "./output.ts";
 
 export async function systems(options: Place & { readonly json?: boolean }): Promise<number> {
-  const { configuration } = await openConfiguration(options.config, { secrets: "lenient" });
+  const { configuration } = await openConfiguration(options.config, { secrets: "lenient", quiet: true });
   const store = await openLedger(options);
   try {
     const reports = await reportOn(store, configuration, systemClock.now());
@@ -68,7 +68,7 @@ export interface ResumeOptions extends Place {
 }
 
 export async function resume(options: ResumeOptions, system: string): Promise<number> {
-  const { configuration } = await openConfiguration(options.config, { secrets: "lenient" });
+  const { configuration } = await openConfiguration(options.config, { secrets: "lenient", quiet: true });
   if (!configuration.systems.has(system)) {
     const hint = `systems: ${[...configuration.systems.keys()].join(", ")}`;
     throw new SluiceError("usage-wrong", `there is no system "${system}"`, { hint });

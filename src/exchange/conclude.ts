@@ -93,10 +93,14 @@ async function deny(run: Run, progress: Progress, end: Extract<End, { readonly k
   const ended = { state: "denied", cause: rule, at: gateway.clock.now(), ...lane } as const;
   run.lane.kept(await gateway.store.ledger.finish(row.id, ended, [entry], run.lane.hold));
   if (!end.basis) return;
-  await gateway.hot.catchUp();
+  const seen = await gateway.hot.catchUp().then(
+    () => true,
+    () => false,
+  );
   const now = versionNow(gateway, { channel, subjects: end.basis.subjects });
-  // What it was decided on changed while the denial was written: whoever granted has not seen this row denied.
-  if (now !== end.basis.version) await acceptDenied(gateway, { lane: person ?? row.lane }, `decided under ${now}`);
+  // What it was decided on changed, or may have, while the denial was written: whoever granted has not seen this row denied.
+  if (!seen || now !== end.basis.version)
+    await acceptDenied(gateway, { lane: person ?? row.lane }, `decided under ${now}`);
 }
 
 async function finish(

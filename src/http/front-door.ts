@@ -19,14 +19,17 @@ export interface FrontDoor {
   readonly address: string;
   /** Lets requests through to the app. */
   open(app: RequestListener): void;
+  /** Answers 503 again. */
+  shut(): void;
   close(): Promise<void>;
 }
 
 /** Throws `usage-wrong`. */
 export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
-  let handle: RequestListener = (_request, response) => {
+  const nobody: RequestListener = (_request, response) => {
     response.writeHead(503, { "retry-after": "1" }).end();
   };
+  let handle = nobody;
   const { host, port } = placeOf(options);
   const server = makeServer(options, (request, response) => {
     handle(request, response);
@@ -38,6 +41,9 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
     address: `${options.tls ? "https" : "http"}://${name}:${bound.port}`,
     open(app) {
       handle = app;
+    },
+    shut() {
+      handle = nobody;
     },
     close: () => closeServer(server),
   };

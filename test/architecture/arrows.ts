@@ -64,7 +64,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       "settings",
       "connectors",
     ],
-    holds: "main.ts, embedded.ts, sandboxes.ts: the composition roots, no logic",
+    holds: "main.ts, embedded.ts, production.ts, sandboxes.ts and others: the composition roots, no logic",
   },
   connectors: { knows: ["core", "fhir", "connector"], holds: "one folder a kind of system, and its sandbox" },
 };

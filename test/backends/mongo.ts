@@ -3,7 +3,8 @@
 // the names of their databases.
 import { mongo } from "mongoose";
 import { BackendMissing, eventually, type PrivateBackend, type RunningBackend } from "./backend.ts";
-import { runCommand, works } from "./command.ts";
+import { works } from "./command.ts";
+import { startContainer } from "./container.ts";
 import { builtServer, startBuilt } from "./mongo-built.ts";
 import { freePort } from "./port.ts";
 
@@ -35,32 +36,9 @@ async function givenMongo(url: string): Promise<RunningBackend> {
   return { url, description: `MongoDB ${version} (given by MONGODB_URI)`, close: () => Promise.resolve() };
 }
 
-async function containerMongo(): Promise<PrivateBackend> {
-  const port = await freePort();
-  const started = await runCommand("docker", ["run", "-d", "-p", `127.0.0.1:${port}:27017`, image]);
-  if (started.code !== 0) throw new BackendMissing(`MongoDB: docker run ${image} failed. Try: docker pull ${image}`);
-  const id = started.output.trim().split("\n").at(-1) ?? "";
-  const url = `mongodb://127.0.0.1:${port}/`;
-  const docker = async (...args: string[]): Promise<void> => {
-    await runCommand("docker", args);
-  };
-  const close = (): Promise<void> => docker("rm", "-f", "-v", id);
-  try {
-    const version = await eventually(() => versionOf(url));
-    return {
-      url,
-      description: `MongoDB ${version} (container ${image}, port ${port})`,
-      kill: () => docker("kill", id),
-      restart: async () => {
-        await docker("start", id);
-        await eventually(() => versionOf(url));
-      },
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+function containerMongo(): Promise<PrivateBackend> {
+  const url = (port: number): string => `mongodb://127.0.0.1:${port}/`;
+  return startContainer({ name: "MongoDB", image, port: 27017, url, versionOf });
 }
 
 async function machineMongo(folder: string): Promise<PrivateBackend> {

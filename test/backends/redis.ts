@@ -15,7 +15,8 @@ import {
   type RunningBackend,
 } from "./backend.ts";
 import type { Certificates } from "./certificates.ts";
-import { runCommand, works } from "./command.ts";
+import { works } from "./command.ts";
+import { startContainer } from "./container.ts";
 import { freePort } from "./port.ts";
 
 const image = "redis:7-alpine";
@@ -69,36 +70,10 @@ async function givenRedis(url: string): Promise<RunningBackend> {
   return { url, description: `Redis ${version} (given by REDIS_URL)`, close: () => Promise.resolve() };
 }
 
-async function containerRedis(): Promise<PrivateBackend> {
-  const port = await freePort();
-  const started = await runCommand("docker", ["run", "-d", "-p", `127.0.0.1:${port}:6379`, image, ...command()]);
-  if (started.code !== 0) throw new BackendMissing(`Redis: docker run ${image} failed. Try: docker pull ${image}`);
-  const id = started.output.trim().split("\n").at(-1) ?? "";
-  const url = `redis://127.0.0.1:${port}`;
-  const docker = async (...args: string[]): Promise<void> => {
-    await runCommand("docker", args);
-  };
-  const close = (): Promise<void> => docker("rm", "-f", "-v", id);
-  try {
-    const version = await eventually(() => versionOf(url));
-    return {
-      url,
-      description: `Redis ${version} (container ${image}, port ${port})`,
-      kill: () => docker("kill", id),
-      restart: async () => {
-        await docker("start", id);
-        await eventually(() => versionOf(url));
-      },
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-function command(): string[] {
-  return ["redis-server", ...settings];
+function containerRedis(): Promise<PrivateBackend> {
+  const url = (port: number): string => `redis://127.0.0.1:${port}`;
+  const command = ["redis-server", ...settings];
+  return startContainer({ name: "Redis", image, port: 6379, command, url, versionOf });
 }
 
 async function machineRedis(

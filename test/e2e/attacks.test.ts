@@ -1,10 +1,11 @@
 // What an attacker or bad luck can do between two steps: each case once led to a second record, a lost grant or a release
 // that nobody permits any more. The twin of each shows that the same path is open where it should be.
 import assert from "node:assert/strict";
-import { Webhook } from "standardwebhooks";
 import type { JsonObject } from "../../src/core/json.ts";
 import { contactOf, eventOf, optOut, patientOf } from "./persons.ts";
 import { PracticeRun, until } from "./practice-run.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { signedHeaders } from "./signed-notice.ts";
 
 type Resource = Parameters<PracticeRun["sandboxes"]["ehr"]["put"]>[0];
 
@@ -147,13 +148,7 @@ describe("attacks on the order of things", function () {
   async function notice(address: string, body: JsonObject): Promise<number> {
     const text = JSON.stringify(body);
     const id = `msg_${text.length}`;
-    const at = new Date();
-    const signature = new Webhook(run?.noticeSecret ?? "").sign(id, at, text);
-    const headers = {
-      "webhook-id": id,
-      "webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
-      "webhook-signature": signature,
-    };
+    const headers = signedHeaders(run?.noticeSecret ?? "", id, text, systemClock.now());
     const response = await fetch(`${address}/webhooks/crm`, { method: "POST", headers, body: text });
     return response.status;
   }

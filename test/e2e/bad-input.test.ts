@@ -1,9 +1,9 @@
 // What the outside sends that it should not, and systems that do not answer: a clear answer, a record, no crash, no PHI back.
 import assert from "node:assert/strict";
-import { Webhook } from "standardwebhooks";
 import type { JsonObject } from "../../src/core/json.ts";
 import { contactOf, eventOf, patientOf } from "./persons.ts";
 import { PracticeRun, textOf, until } from "./practice-run.ts";
+import { signedHeaders } from "./signed-notice.ts";
 
 interface Sent {
   readonly system?: string;
@@ -27,16 +27,10 @@ describe("bad input", function () {
 
   async function send(sent: Sent): Promise<{ status: number; answer: JsonObject; text: string }> {
     const { system = "crm", body, id = `bad-${(serial += 1)}`, shift = 0, secret = run.noticeSecret } = sent;
-    const at = new Date((Math.floor(run.clock.now() / 1000) + shift) * 1000);
     const response = await fetch(`${run.running.address}/webhooks/${system}`, {
       method: "POST",
       body,
-      headers: {
-        "webhook-id": id,
-        "webhook-timestamp": String(at.getTime() / 1000),
-        "webhook-signature": new Webhook(secret).sign(id, at, body),
-        ...sent.headers,
-      },
+      headers: { ...signedHeaders(secret, id, body, run.clock.now() + shift * 1000), ...sent.headers },
     });
     const text = await response.text();
     return { status: response.status, text, answer: JSON.parse(text) as JsonObject };

@@ -9,28 +9,13 @@ import type { Preview } from "../../src/exchange/brake/preview.ts";
 import type { Overrides } from "../../src/settings/files.ts";
 import { contactOf, patientOf } from "./persons.ts";
 import { configDir, PracticeRun, textOf, until } from "./practice-run.ts";
+import { printedBy } from "./printed.ts";
 
 const channel = "crm-to-ehr";
 const limit = 4;
 const persons = 12;
 const limits = { perHour: limit, factor: 1 };
 const overrides: Overrides = { channels: { [channel]: { brake: { clears: limits, identity: limits } } } };
-
-/** What a function prints to standard output. */
-async function printedBy(work: () => Promise<unknown>): Promise<string> {
-  const { write } = process.stdout;
-  let text = "";
-  process.stdout.write = (chunk: string | Uint8Array): boolean => {
-    text += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8");
-    return true;
-  };
-  try {
-    await work();
-    return text;
-  } finally {
-    process.stdout.write = write;
-  }
-}
 
 describe("the brake of a channel", function () {
   this.timeout(120_000);
@@ -91,7 +76,7 @@ describe("the brake of a channel", function () {
   const because = { reason: "the loader's file was wrong" };
 
   async function previewed(): Promise<Preview & { readonly text: string }> {
-    const text = await printedBy(() => brake.preview({ ...options(), limit: 100, json: true }));
+    const { text } = await printedBy(() => brake.preview({ ...options(), limit: 100, json: true }));
     return { ...(parseJson(text) as Preview), text };
   }
 
@@ -112,7 +97,7 @@ describe("the brake of a channel", function () {
 
     it("a write that fails and is tried again is counted once", async () => {
       const counts = async (): Promise<string> => {
-        const lines = await printedBy(() => brake.list({ ...options(), json: true }));
+        const { text: lines } = await printedBy(() => brake.list({ ...options(), json: true }));
         return lines.split("\n").find((line) => line.includes('"clears"') && line.includes(channel)) ?? "";
       };
       assert.match(await counts(), /"lastHour":3,"limit":4/);

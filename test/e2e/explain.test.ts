@@ -8,6 +8,7 @@ import { parseJson, type JsonObject } from "../../src/core/json.ts";
 import { openStoreAt } from "../../src/embedded.ts";
 import { contactOf, optOut, patientOf } from "./persons.ts";
 import { configDir, PracticeRun } from "./practice-run.ts";
+import { printedBy } from "./printed.ts";
 
 interface Result {
   readonly gates: readonly {
@@ -21,21 +22,6 @@ interface Result {
   readonly withheld: readonly string[];
   readonly destination?: { readonly found: string; readonly differences: readonly JsonObject[] };
   readonly end: string;
-}
-
-/** What a function prints to standard output. */
-async function printedBy<T>(work: () => Promise<T>): Promise<{ readonly text: string; readonly result: T }> {
-  const { write } = process.stdout;
-  let text = "";
-  process.stdout.write = (chunk: string | Uint8Array): boolean => {
-    text += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8");
-    return true;
-  };
-  try {
-    return { result: await work(), text };
-  } finally {
-    process.stdout.write = write;
-  }
 }
 
 describe("explain", function () {

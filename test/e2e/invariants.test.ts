@@ -1,13 +1,13 @@
 // What always holds, seen over a run with both kinds of channel: all of it on record, each exchange once, in order, and
 // nothing that a request says of itself chooses what applies to it.
 import assert from "node:assert/strict";
-import { Webhook } from "standardwebhooks";
 import { retry } from "../../src/cli/exchanges.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
 import type { Row } from "../../src/exchange/ports.ts";
 import type { Resource } from "../../connectors/fhir-r4/sandbox/index.ts";
 import { contactOf, optOut, patientOf } from "./persons.ts";
 import { configDir, PracticeRun, textOf, until } from "./practice-run.ts";
+import { signedHeaders } from "./signed-notice.ts";
 
 /** A patient of whom the marketing tool may know. */
 function optIn(patient: string): Resource {
@@ -232,15 +232,12 @@ describe("what always holds", function () {
         mapping: "event-appointment",
       };
       const body = JSON.stringify({ type: "Contact", id: contact, event: "change", ...wish });
-      const at = new Date(Math.floor(run.clock.now() / 1000) * 1000);
       const query = new URLSearchParams(wish).toString();
       const response = await fetch(`${run.running.address}/webhooks/crm?${query}`, {
         method: "POST",
         body,
         headers: {
-          "webhook-id": "wishes",
-          "webhook-timestamp": String(at.getTime() / 1000),
-          "webhook-signature": new Webhook(run.noticeSecret).sign("wishes", at, body),
+          ...signedHeaders(run.noticeSecret, "wishes", body, run.clock.now()),
           "x-purpose-of-use": "HMARKT",
         },
       });

@@ -1,7 +1,6 @@
 // What operations do to a gateway: a credential withdrawn in the middle of a backfill, a refreshed sandbox, a store that
 // answers slowly or not at all.
 import assert from "node:assert/strict";
-import { Webhook } from "standardwebhooks";
 import { SluiceError } from "../../src/core/errors.ts";
 import { ownLane } from "../../src/exchange/lanes.ts";
 import { noticeId } from "../../src/exchange/notice.ts";
@@ -9,6 +8,7 @@ import type { NewRow } from "../../src/exchange/ports.ts";
 import { ConfigurationError } from "../../src/settings/problems.ts";
 import { contactOf, patientOf } from "./persons.ts";
 import { PracticeRun, textOf, until } from "./practice-run.ts";
+import { signedHeaders } from "./signed-notice.ts";
 
 const long = process.env["SLUICE_LONG"] === "1";
 
@@ -163,15 +163,10 @@ describe("invariant 2: nothing leaves before its audit record is durable", funct
   after(() => run.close());
 
   function post(body: string, id: string): Promise<Response> {
-    const at = new Date(Math.floor(run.clock.now() / 1000) * 1000);
     return fetch(`${run.running.address}/webhooks/crm`, {
       method: "POST",
       body,
-      headers: {
-        "webhook-id": id,
-        "webhook-timestamp": String(at.getTime() / 1000),
-        "webhook-signature": new Webhook(run.noticeSecret).sign(id, at, body),
-      },
+      headers: signedHeaders(run.noticeSecret, id, body, run.clock.now()),
     });
   }
   const noticeOf = (contact: string): string => JSON.stringify({ type: "Contact", id: contact, event: "change" });

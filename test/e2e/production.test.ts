@@ -1,14 +1,15 @@
 // Several gateways and workers over one MongoDB and one Redis: what one of them learns counts in all, nothing runs twice,
 // and one on another configuration takes no new work.
 import assert from "node:assert/strict";
-import { Webhook } from "standardwebhooks";
 import type { ProductionPlaces } from "../../src/settings/deployment.ts";
+import { openDatabase } from "../../src/store/mongo/database.ts";
 import { verifyStore } from "../../src/cli/audit.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { decide } from "../../src/exchange/brake/decide.ts";
 import { contactOf, optOut, patientOf } from "./persons.ts";
 import { textOf, until } from "./practice-run.ts";
 import { ProductionRun, productionServers, type StartedProcess } from "./production-run.ts";
+import { signedHeaders } from "./signed-notice.ts";
 
 describe("the production profile", function () {
   this.timeout(180_000);
@@ -22,16 +23,11 @@ describe("the production profile", function () {
 
   const notify = async (gateway: StartedProcess, contact: string, id: string): Promise<Response> => {
     const body = JSON.stringify({ type: "Contact", id: contact, event: "change" });
-    const at = new Date(Math.floor(Date.now() / 1000) * 1000);
     const secret = run.sandboxes.env["CRM_WEBHOOK_SECRET"] ?? "";
     return fetch(`${gateway.address}/webhooks/crm`, {
       method: "POST",
       body,
-      headers: {
-        "webhook-id": id,
-        "webhook-timestamp": String(at.getTime() / 1000),
-        "webhook-signature": new Webhook(secret).sign(id, at, body),
-      },
+      headers: signedHeaders(secret, id, body, systemClock.now()),
     });
   };
 
@@ -64,6 +60,22 @@ describe("the production profile", function () {
     const worker = await run.start("worker");
     assert.equal((await notify(worker, contact, "b")).status, 404);
     await until("the patient", () => run.sandboxes.ehr.all("Patient").length === 1);
+  });
+
+  it("a newer program has changed the store: notices are taken before, and refused after, and no work is", async () => {
+    run = await ProductionRun.prepare(servers);
+    const [gateway, worker] = [await run.start("gateway"), await run.start("worker")];
+    const contact = run.sandboxes.crm.put("Contact", contactOf(1));
+    assert.equal((await notify(gateway, contact, "before")).status, 202);
+    const outside = await openDatabase({ uri: run.places.mongodb, database: run.places.prefix });
+    try {
+      await outside.raw("schema").updateOne({ _id: "schema" }, { $set: { version: 1_000 } });
+    } finally {
+      await outside.close();
+    }
+    await until("the worker to stop", () => !worker.worker.takesNewWork);
+    await until("the refusal", async () => (await fetch(`${gateway.address}/healthz`)).status === 503);
+    assert.equal((await notify(gateway, contact, "after")).status, 503);
   });
 
   it("a consent that one worker reads stops what another would send", async () => {

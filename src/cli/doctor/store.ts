@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { instant, systemClock } from "../../core/clock.ts";
 import type { Keys } from "../../core/configuration.ts";
 import type { Opened } from "../../embedded.ts";
-import { stoppedChannels } from "../../exchange/brake/decide.ts";
+import { stoppedChannels } from "../../exchange/brake/state.ts";
 import { reportOn } from "../../exchange/governor/report.ts";
 import { compareKeys } from "../../exchange/key-check.ts";
 import type { MirroredStore } from "../../exchange/ports.ts";

@@ -8,7 +8,7 @@ import type { Random } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import type { Store } from "../ports.ts";
 import { count, decisionOn } from "./limits.ts";
-import { prefix, registerOf, stateOf, type BrakeState, type Choice, type Stopped } from "./state.ts";
+import { registerOf, stateOf, stoppedChannels, type BrakeState, type Choice, type Stopped } from "./state.ts";
 
 /** Other processes may be faster so often; then the exchange waits. */
 const mostTries = 100;
@@ -46,11 +46,9 @@ export class Brakes {
 
   /** Reads what earlier processes left; a stop that one of them could not put on record any more is put there now. */
   async load(): Promise<void> {
-    for (const register of await this.#store.registers.list(prefix)) {
-      const channel = register.name.slice(prefix.length);
-      const { stopped } = stateOf(register);
+    for (const { channel, ...stopped } of await stoppedChannels(this.#store)) {
       this.#keep(channel, stopped);
-      if (stopped) await this.#putOnRecord(channel, stopped);
+      await this.#putOnRecord(channel, stopped);
     }
   }
 

@@ -8,19 +8,7 @@ import type { Active } from "../gateway.ts";
 import type { Store } from "../ports.ts";
 import { decided } from "./limits.ts";
 import { channelBack } from "./pass.ts";
-import { prefix, registerOf, stateOf, type Choice, type Stopped } from "./state.ts";
-
-export interface StoppedChannel extends Stopped {
-  readonly channel: string;
-}
-
-export async function stoppedChannels(store: Pick<Store, "registers">): Promise<readonly StoppedChannel[]> {
-  const registers = await store.registers.list(prefix);
-  return registers.flatMap((register) => {
-    const { stopped } = stateOf(register);
-    return stopped ? [{ channel: register.name.slice(prefix.length), ...stopped }] : [];
-  });
-}
+import { registerOf, stateOf, type Choice, type Stopped } from "./state.ts";
 
 /** Throws `usage-wrong` when the channel is not stopped. */
 export async function stoppedBy(store: Pick<Store, "registers">, channel: string): Promise<Stopped> {

@@ -115,14 +115,11 @@ function writesOf(database: Database, lanes: Lanes, audit: AuditLog, blobs: Blob
       };
       const when = { states: ["queued", "sending"], attemptUpTo: n } as const;
       if (!(await rows.change(id, hold, when, { set, unset: ["cause"] }))) return false;
-      if (members && !again) {
-        const marked = await gather(rows, id, members, again, hold);
-        if (marked !== new Set(members).size - 1) {
-          await undoBegin(id, hold);
-          return false;
-        }
-      } else if (members) {
-        await gather(rows, id, members, again, hold);
+      const marked = members ? await gather(rows, id, members, again, hold) : 0;
+      // Of a batch that is repeated, members may have ended meanwhile.
+      if (members && !again && marked !== new Set(members).size - 1) {
+        await undoBegin(id, hold);
+        return false;
       }
       await put(entries);
       return true;

@@ -24,7 +24,7 @@ async function check(
   example: ExampleCopy,
   options: Partial<CheckOptions> = {},
   day = "2026-11-25",
-  env = { MARKETING_WEBHOOK_SECRET: webhookSecret },
+  env: Readonly<Record<string, string>> = { MARKETING_WEBHOOK_SECRET: webhookSecret },
 ): Promise<Result> {
   let out = "";
   let err = "";
@@ -49,13 +49,23 @@ describe("cli: check", () => {
   });
   afterEach(() => example.remove());
 
-  it("warns of keys that are not there, which `up` would refuse for; with them it has nothing to say", async () => {
-    assert.match(
-      (await check(example)).err,
-      /the data key is missing[\s\S]*init makes keys[\s\S]*`up` refuses to start/,
-    );
+  it("warns of keys that are not there, for which a start is refused; with them it has nothing to say", async () => {
+    assert.match((await check(example)).err, /the data key is missing[\s\S]*init makes keys[\s\S]*a start is refused/);
     await makeKeys(join(example.dir, "keys"), systemRandom);
     assert.equal((await check(example)).err, "");
+  });
+
+  it("warns of places of the production profile that give nothing; with them it has nothing to say", async () => {
+    await makeKeys(join(example.dir, "keys"), systemRandom);
+    await example.edit(
+      "sluice.yaml",
+      "profile: embedded",
+      "profile: production\nproduction: { mongodb: env:MONGODB_URI, redis: env:REDIS_URL }",
+    );
+    const env = { MARKETING_WEBHOOK_SECRET: webhookSecret, MONGODB_URI: "mongodb://db/", REDIS_URL: "redis://queue/" };
+    const { REDIS_URL: _none, ...without } = env;
+    assert.match((await check(example, {}, undefined, without)).err, /REDIS_URL is not set[\s\S]*a start is refused/);
+    assert.equal((await check(example, {}, undefined, env)).err, "");
   });
 
   it("prints for people what may go where, and exits 0", async () => {
@@ -98,7 +108,7 @@ describe("cli: check", () => {
   });
 
   it("works without the secrets and says which are missing", async () => {
-    const { code, err } = await check(example, {}, "2026-11-25", {} as { MARKETING_WEBHOOK_SECRET: string });
+    const { code, err } = await check(example, {}, "2026-11-25", {});
     assert.equal(code, 0);
     assert.match(err, /MARKETING_WEBHOOK_SECRET is not set/);
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { openFrontDoor } from "../../../src/http/front-door.ts";
 
 describe("the front door", () => {
-  it("answers 503 until it is opened, then what is behind it", async () => {
+  it("answers 503 until it is opened, then what is behind it, until it is shut", async () => {
     const door = await openFrontDoor({ where: "127.0.0.1:0" });
     try {
       assert.equal((await fetch(door.address)).status, 503);
@@ -11,6 +11,8 @@ describe("the front door", () => {
         response.end("in");
       });
       assert.equal(await (await fetch(door.address)).text(), "in");
+      door.shut();
+      assert.equal((await fetch(door.address)).status, 503);
     } finally {
       await door.close();
     }

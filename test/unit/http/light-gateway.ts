@@ -5,7 +5,6 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
-import { Webhook } from "standardwebhooks";
 import { openConfiguration } from "../../../src/cli/open.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { systemRandom } from "../../../src/core/ids.ts";
@@ -17,6 +16,7 @@ import type { Readers } from "../../../src/http/metrics/route.ts";
 import { buildGateway } from "../../../src/main.ts";
 import { loadKeys, makeKeys } from "../../../src/settings/keys.ts";
 import { openEmbeddedStore, type EmbeddedStore } from "../../../src/store/embedded/open.ts";
+import { signedHeaders } from "../../e2e/signed-notice.ts";
 
 const secret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
 const configDir = new URL("../../../config", import.meta.url).pathname;
@@ -103,15 +103,10 @@ export class LightGateway {
 
   async notice(contact: string, id: string): Promise<Response> {
     const body = JSON.stringify({ type: "Contact", id: contact, event: "change" });
-    const at = new Date(Math.floor(systemClock.now() / 1000) * 1000);
     return fetch(`${this.address}/webhooks/crm`, {
       method: "POST",
       body,
-      headers: {
-        "webhook-id": id,
-        "webhook-timestamp": String(at.getTime() / 1000),
-        "webhook-signature": new Webhook(secret).sign(id, at, body),
-      },
+      headers: signedHeaders(secret, id, body, systemClock.now()),
     });
   }
 

@@ -4,22 +4,15 @@ import { writeFileSync } from "node:fs";
 import { verifyChain } from "../../../src/audit/verify.ts";
 import type { Link } from "../../../src/exchange/ports.ts";
 import { readMirror } from "../../../src/store/mirror.ts";
-import type { RunningBackend } from "../../backends/backend.ts";
-import { mongoForTests } from "../../backends/mongo-for-tests.ts";
 import { entry, newLink } from "../../contract/store/samples.ts";
-import { Opened } from "./mongo-opened.ts";
+import { databaseOfEachTest, type Opened } from "./mongo-opened.ts";
 
 describe("a MongoDB store after a crash", () => {
-  let mongo: RunningBackend | undefined;
+  const current = databaseOfEachTest();
   let opened: Opened;
-  before(async function () {
-    mongo = await mongoForTests(this);
-  });
-  after(() => mongo?.close());
   beforeEach(() => {
-    opened = new Opened(mongo?.url ?? "");
+    opened = current();
   });
-  afterEach(() => opened.close());
 
   describe("before a change was announced", () => {
     const consent = { system: "ehr", id: "c1", version: "1", sealed: "x", gone: false };

@@ -7,30 +7,21 @@ import { ledgerOf } from "../../../src/store/mongo/ledger.ts";
 import { laneKind, never } from "../../../src/store/mongo/ledger/lane-document.ts";
 import { rowKind } from "../../../src/store/mongo/ledger/row-document.ts";
 import type { MongoStore } from "../../../src/store/mongo/open.ts";
-import type { RunningBackend } from "../../backends/backend.ts";
-import { mongoForTests } from "../../backends/mongo-for-tests.ts";
 import { entry, intent, newRow, problem, take } from "../../contract/store/samples.ts";
-import { Opened } from "./mongo-opened.ts";
+import { databaseOfEachTest } from "./mongo-opened.ts";
 
 describe("the ledger on MongoDB", function () {
   this.timeout(60_000);
-  let server: RunningBackend | undefined;
-  let opened: Opened;
+  const opened = databaseOfEachTest();
   let store: MongoStore;
   let ledger: Ledger;
   let outside: Database;
 
-  before(async function () {
-    server = await mongoForTests(this);
-  });
-  after(() => server?.close());
   beforeEach(async () => {
-    opened = new Opened(server?.url ?? "");
-    store = await opened.store();
+    store = await opened().store();
     ledger = store.ledger;
-    outside = await opened.outside();
+    outside = await opened().outside();
   });
-  afterEach(() => opened.close());
 
   /** Lanes that the hints alone call due. */
   async function hinted(): Promise<readonly string[]> {

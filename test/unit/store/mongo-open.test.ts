@@ -3,21 +3,14 @@ import assert from "node:assert/strict";
 import { SluiceError } from "../../../src/core/errors.ts";
 import { openDatabase } from "../../../src/store/mongo/database.ts";
 import { migrate, storedVersion, type Migration } from "../../../src/store/mongo/schema.ts";
-import type { RunningBackend } from "../../backends/backend.ts";
-import { mongoForTests } from "../../backends/mongo-for-tests.ts";
-import { Opened } from "./mongo-opened.ts";
+import { databaseOfEachTest, type Opened } from "./mongo-opened.ts";
 
 describe("opening a MongoDB store", () => {
-  let mongo: RunningBackend | undefined;
+  const current = databaseOfEachTest();
   let opened: Opened;
-  before(async function () {
-    mongo = await mongoForTests(this);
-  });
-  after(() => mongo?.close());
   beforeEach(() => {
-    opened = new Opened(mongo?.url ?? "");
+    opened = current();
   });
-  afterEach(() => opened.close());
 
   async function setVersion(version: number): Promise<void> {
     await (await opened.outside()).raw("schema").updateOne({ _id: "schema" }, { $set: { version } });

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase, type Database } from "../../../src/store/mongo/database.ts";
 import { openMongoStore, type MongoOptions, type MongoStore } from "../../../src/store/mongo/open.ts";
-import { dropDatabase, newDatabaseName } from "../../backends/mongo-for-tests.ts";
+import type { RunningBackend } from "../../backends/backend.ts";
+import { dropDatabase, mongoForTests, newDatabaseName } from "../../backends/mongo-for-tests.ts";
 
 export class Opened {
   readonly uri: string;
@@ -46,4 +47,22 @@ export class Opened {
     await dropDatabase(this.uri, this.database);
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/** A database of its own for each test of the suite that calls this; gives that of the running test. */
+export function databaseOfEachTest(): () => Opened {
+  let server: RunningBackend | undefined;
+  let opened: Opened | undefined;
+  before(async function () {
+    server = await mongoForTests(this);
+  });
+  after(() => server?.close());
+  beforeEach(() => {
+    opened = new Opened(server?.url ?? "");
+  });
+  afterEach(() => opened?.close());
+  return () => {
+    if (!opened) throw new Error("no test is running");
+    return opened;
+  };
 }

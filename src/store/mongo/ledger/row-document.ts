@@ -1,6 +1,5 @@
 // A ledger row as a document of MongoDB, and back. What is written is checked against the schema, what is read against the
 // states and kinds that there are.
-import type { Document } from "mongoose";
 import { SluiceError } from "../../../core/errors.ts";
 import { parseJson } from "../../../core/json.ts";
 import { endedStates, openStates, type NoticeKind, type RecordRef, type RowState } from "../../../core/records.ts";
@@ -39,8 +38,6 @@ export interface RowDocument extends Keyed {
   /** One more with each write: people's commands compare it. */
   readonly rev: number;
 }
-
-export type StoredRow = RowDocument & Partial<Document>;
 
 const states = [...openStates, ...endedStates, "quarantined"] as const;
 const kinds = ["change", "delete", "undelete", "merge", "again", "command"] as const;

@@ -7,9 +7,9 @@ import type { Clock } from "../../../../src/core/clock.ts";
 import type { BrakeKind, Channel } from "../../../../src/core/configuration.ts";
 import { systemRandom } from "../../../../src/core/ids.ts";
 import { Brakes, type Taken } from "../../../../src/exchange/brake/brakes.ts";
-import { decide, stoppedChannels } from "../../../../src/exchange/brake/decide.ts";
+import { decide } from "../../../../src/exchange/brake/decide.ts";
 import { nothingPasses } from "../../../../src/exchange/brake/limits.ts";
-import { channelOf, registerOf } from "../../../../src/exchange/brake/state.ts";
+import { channelOf, registerOf, stoppedChannels } from "../../../../src/exchange/brake/state.ts";
 import type { Store } from "../../../../src/exchange/ports.ts";
 import { closeAll, openStore } from "../../store/opened.ts";
 
@@ -93,10 +93,19 @@ describe("the brakes of several processes", () => {
     assert.equal(await stops(store), 1);
   });
 
-  it("a state that cannot be read lets nothing through", async () => {
+  it("a state that cannot be read lets nothing through; one that can, does", async () => {
     const store = await openStore();
-    await store.registers.move(registerOf("c"), 0, "{}");
-    await assert.rejects(process(store).take(channelWith(5), clear), { code: "store-unavailable" });
+    const name = registerOf("c");
+    const counted = (count: unknown): string =>
+      JSON.stringify({ kinds: { clears: { recent: [[Math.floor(noon / 300_000), count]], days: [] } }, decisions: [] });
+    // A count that is no number would be below every limit, and a stop that is null would be none.
+    const malformed = ["{}", counted("1"), counted(null), '{"kinds":{},"decisions":[],"stopped":null}'];
+    for (const [version, value] of malformed.entries()) {
+      assert.equal(await store.registers.move(name, version, value), true);
+      await assert.rejects(process(store).take(channelWith(20), clear), { code: "store-unavailable" });
+    }
+    assert.equal(await store.registers.move(name, malformed.length, counted(1)), true);
+    assert.equal((await process(store).take(channelWith(20), clear)).kind, "passed");
   });
 
   it("decided once, by one person, while it is stopped; what was accepted before passes or is dropped, what comes later is counted", async () => {
